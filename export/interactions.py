@@ -1,0 +1,92 @@
+"""Interactions: who had to do with what, as the three models read it; numpy only.
+
+Ratings are read as implicit feedback: that someone rated an item counts, the stars do not. Users and items are
+kept once, as sorted ids; the rows point into them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Tags = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interactions:
+    """A set of interactions over fixed users and items.
+
+    Attributes:
+        users: `[n_users]` user ids, str, sorted, each once.
+        items: `[n_items]` items, str, sorted, each once.
+        user: `[n]` index into ``users`` of each interaction.
+        item: `[n]` index into ``items`` of each interaction.
+        timestamp: `[n]` seconds since 1970, all zero where the source has no time.
+        user_tags: per user its features, such as ``("gender:F", "occupation:writer")``; empty where unknown.
+        item_tags: per item its features, such as ``("genre:Comedy", "year:1995")``; empty where unknown.
+    """
+
+    users: npt.NDArray[np.str_]
+    items: npt.NDArray[np.str_]
+    user: Ints
+    item: Ints
+    timestamp: Ints
+    user_tags: Tags = field(default=())
+    item_tags: Tags = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+    @classmethod
+    def from_ids(
+        cls,
+        user_ids: Sequence[str] | npt.NDArray[np.str_],
+        item_ids: Sequence[str] | npt.NDArray[np.str_],
+        timestamp: Ints | None = None,
+        *,
+        user_tags: dict[str, tuple[str, ...]] | None = None,
+        item_tags: dict[str, tuple[str, ...]] | None = None,
+    ) -> Interactions:
+        """Index `[n]` user ids and `[n]` items, given as strings, keeping the order of the rows."""
+        users, user = np.unique(np.asarray(user_ids, dtype=np.str_), return_inverse=True)
+        items, item = np.unique(np.asarray(item_ids, dtype=np.str_), return_inverse=True)
+        return cls(
+            users=users,
+            items=items,
+            user=user.astype(np.int64),
+            item=item.astype(np.int64),
+            timestamp=np.zeros(len(user), np.int64) if timestamp is None else timestamp.astype(np.int64),
+            user_tags=tuple((user_tags or {}).get(name, ()) for name in users.tolist()),
+            item_tags=tuple((item_tags or {}).get(name, ()) for name in items.tolist()),
+        )
+
+    def rows(self, where: npt.NDArray[np.bool_] | Ints) -> Interactions:
+        """Keep only some interactions, by `[n]` mask or by index; users and items stay as they are."""
+        return replace(self, user=self.user[where], item=self.item[where], timestamp=self.timestamp[where])
+
+    def popularity(self) -> Ints:
+        """Count the interactions of each item: `[n_items]`."""
+        return np.bincount(self.item, minlength=len(self.items)).astype(np.int64)
+
+    def histories(self) -> tuple[Ints, Ints]:
+        """List each user's items, once each and ascending: `[n_users + 1]` offsets into `[n_pairs]` item indices.
+
+        User ``u`` has ``items[offsets[u]:offsets[u + 1]]``: the rows of a CSR matrix.
+        """
+        pairs = np.unique(self.user * len(self.items) + self.item)
+        counts = np.bincount(pairs // len(self.items), minlength=len(self.users))
+        return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % len(self.items)
+
+    def fingerprint(self) -> str:
+        """Name the data by its content: sha256 over users, items and rows, in hexadecimal."""
+        digest = hashlib.sha256()
+        for names in (self.users, self.items):
+            digest.update("\0".join(names.tolist()).encode())
+        for column in (self.user, self.item, self.timestamp):
+            digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+        return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""LightFM to plain vectors: needs numpy and LightFM, knows no TensorFlow."""
