@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from serving.proto import api_pb2, config_pb2, generate
+from serving.proto import api_pb2, config_pb2, generate, saved_model_pb2
 
 NO_OFFICIAL_PYTHON_MODULE = {"MonitoringConfig", "PrometheusConfig", "BatchingParameters"}
 """tensorflow-serving-api does not ship these; numbers from TensorFlow Serving's documentation are in the test below."""
@@ -39,6 +39,7 @@ def file_facts(*modules: object) -> dict[str, set[tuple[object, ...]]]:
 
 @pytest.fixture(scope="module")
 def official() -> dict[str, set[tuple[object, ...]]]:
+    from tensorflow.core.protobuf import saved_model_pb2
     from tensorflow_serving.apis import (
         get_model_metadata_pb2,
         get_model_status_pb2,
@@ -65,6 +66,7 @@ def official() -> dict[str, set[tuple[object, ...]]]:
         model_pb2,
         predict_pb2,
         prediction_log_pb2,
+        saved_model_pb2,
         status_pb2,
         file_system_storage_path_source_pb2,
         log_collector_config_pb2,
@@ -74,7 +76,7 @@ def official() -> dict[str, set[tuple[object, ...]]]:
 
 
 def test_every_field_of_ours_has_the_official_name_number_type_and_oneof(official):
-    ours = file_facts(api_pb2, config_pb2)
+    ours = file_facts(api_pb2, config_pb2, saved_model_pb2)
     assert ours.keys() - official.keys() == NO_OFFICIAL_PYTHON_MODULE
     assert {name: facts - official[name] for name, facts in ours.items() if name in official} == {
         name: set() for name in ours if name in official
@@ -122,7 +124,7 @@ def test_the_compiled_modules_are_those_of_the_proto_files(tmp_path):
     made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.py*")}
     root = Path(generate.__file__).parents[2]
     assert made == {path: (root / path).read_text() for path in made}
-    assert len(made) == 4
+    assert len(made) == 6
 
 
 def test_importing_the_messages_loads_no_tensorflow():

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's messages without TensorFlow, compiled from the two .proto files here.
+"""TensorFlow Serving's messages without TensorFlow, compiled from the .proto files here.
 
 `tensorflow-serving-api` imports TensorFlow, so it cannot be used by a process that shall start at once and stay
 small. Same field names and numbers, so the same bytes; another package name, so that the official modules can be
