@@ -1,7 +1,6 @@
 """The recommender: a trained model as the one graph that answers the whole contract, the same for every model.
 
-An item's column in the index is its embedding, its bias and its popularity; a query is a user's vector, 1 and 0, or
-for nobody known 0, 0 and 1. So one product with one matrix ranks users, unknown users and made-up users alike.
+One product with one matrix ranks known users, unknown ones and those made up from what they like: see export.query.
 
 What the graph may use is limited by what converts to ONNX: no ragged tensors, no linear solver, no slices with
 ``None``, and no dimension that is empty inside (inputs may be), hence a padding column at the end of every list.
@@ -18,9 +17,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from export.factorized import Factorized
-from export.fold_in import fold_in, gram
+from export.fold_in import fold_in, whitening
 from export.index import BlockBruteForce
 from export.interactions import Interactions
+from export.query import EXTRA, Places, UserQuery, popular_unless, with_bias
 from serving.contract import DEFAULT_K, LOWEST, PADDING, SIGNATURES
 from serving.errors import Failure
 
@@ -33,37 +33,6 @@ ROWS_DIFFER = "all inputs must have the same number of rows"
 
 def _specs(name: str) -> list[tf.TensorSpec]:
     return [tf.TensorSpec(t.shape, t.dtype, name=n) for n, t in SIGNATURES[name].inputs.items()]
-
-
-class Places(tf.Module):
-    """The place of each name in a list of them.
-
-    Attributes:
-        size: names in the list, and the place of every other name.
-    """
-
-    def __init__(self, names: npt.NDArray[np.str_]) -> None:
-        super().__init__()
-        self.size = len(names)
-        # int64 although places are int32 everywhere else: the only width that tf2onnx converts.
-        entries = tf.lookup.KeyValueTensorInitializer(names.tolist(), np.arange(self.size), tf.string, tf.int64)
-        self.table = tf.lookup.StaticHashTable(entries, self.size)
-
-    def __call__(self, names: tf.Tensor) -> tf.Tensor:
-        """Look up `[...]` strings: `[...]` int32."""
-        return tf.cast(self.table.lookup(names), tf.int32)
-
-
-class UserQuery(tf.keras.Model):
-    """The trained user tower as the index asks it: `[b]` user ids -> `[b, d + 2]`, unknown ones by popularity."""
-
-    def __init__(self, tower: tf.keras.Model, users: Places) -> None:
-        super().__init__(name="user_query")
-        self.tower, self.users = tower, users
-
-    def call(self, user_id: tf.Tensor) -> tf.Tensor:
-        """Compute the query of each user id."""
-        return _query(self.tower(user_id), self.users(user_id) < self.users.size)
 
 
 class Recommender(tf.Module):
@@ -82,7 +51,7 @@ class Recommender(tf.Module):
         self.index = BlockBruteForce(UserQuery(model.query_model, self.users), k=min(DEFAULT_K, size))
         self.index.index(np.concatenate(parts, axis=1), interactions.items)
         self.history_model = model.history_model
-        self.gram = tf.Variable(gram(np.concatenate(parts[:2], axis=1)), trainable=False)
+        self.whitening = tf.Variable(whitening(np.concatenate(parts[:2], axis=1)), trainable=False)
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
         self.offsets = tf.Variable(np.append(offsets, offsets[-1]).astype(np.int32), trainable=False)
@@ -103,11 +72,11 @@ class Recommender(tf.Module):
         """Answer `[b]` user ids with their 10 best items, nothing left out."""
         score, item = self.index(user_id)
         score += tf.expand_dims(tf.gather(self.user_biases, self.users(user_id)), 1)
-        missing = [[0, 0], [0, DEFAULT_K - min(DEFAULT_K, self.index.size)]]
-        return {
-            "item": tf.pad(item, missing, constant_values=PADDING),
-            "score": tf.pad(score, missing, constant_values=LOWEST),
-        }
+        if self.index.size < DEFAULT_K:
+            missing = [tf.shape(user_id)[0], DEFAULT_K - self.index.size]
+            item = tf.concat([item, tf.fill(missing, PADDING)], axis=1)
+            score = tf.concat([score, tf.fill(missing, LOWEST)], axis=1)
+        return {"item": item, "score": score}
 
     @tf.function(autograph=False, input_signature=_specs("recommend"))
     def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
@@ -124,8 +93,8 @@ class Recommender(tf.Module):
         """Answer `[b]` items with the `[b]` k items of highest cosine; an unknown item has none."""
         _require(k, item)
         column = self.items(item)
-        unit = self.index.vectors(column)[:, :-2] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
-        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, 2]])) * self.inverse_norms
+        unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
+        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
         return self._rank(scores, tf.where(column < self.index.size, k, 0), tf.expand_dims(column, 1))
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
@@ -136,11 +105,10 @@ class Recommender(tf.Module):
         if self.history_model is None:
             # The bias is fitted as one more component, not taken as it is: least squares works on the scale of
             # 0 and 1, on which a bias learned with another loss would drown the vectors or do nothing.
-            vector = tf.pad(fold_in(self.index.vectors(liked)[:, :, :-1], self.gram), [[0, 0], [0, 1]])
-            query = _popular_unless(tf.reduce_any(liked < self.index.size, axis=1), vector)
+            query = tf.pad(fold_in(self.index.vectors(liked)[:, :, :-1], self.whitening), [[0, 0], [0, 1]])
         else:
-            vector = self.history_model(self.index.identifiers(liked))
-            query = _query(vector, tf.reduce_any(liked < self.index.size, axis=1))
+            query = with_bias(self.history_model(self.index.identifiers(liked)))
+        query = popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
         return self._rank(self.index.scores(query), k, liked)
 
     @tf.function(autograph=False, input_signature=_specs("score"))
@@ -184,19 +152,6 @@ class Recommender(tf.Module):
         columns = -tf.math.top_k(-columns, tf.shape(columns)[1]).values
         following = tf.concat([columns[:, 1:], end], axis=1)
         return tf.where(columns == following, self.index.size, columns)
-
-
-def _query(vector: tf.Tensor, known: tf.Tensor) -> tf.Tensor:
-    """Complete `[b, d]` user vectors to queries that add the item's bias, by popularity where not `[b]` known."""
-    return _popular_unless(
-        known, tf.concat([vector, tf.ones_like(vector[:, :1]), tf.zeros_like(vector[:, :1])], axis=1)
-    )
-
-
-def _popular_unless(known: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
-    """Keep `[b, d + 2]` queries where `[b]` known, and ask for popularity elsewhere."""
-    popular = tf.one_hot(query.shape[1] - 1, query.shape[1])
-    return tf.where(tf.expand_dims(known, 1), query, popular)
 
 
 def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
