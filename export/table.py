@@ -51,17 +51,29 @@ def _table(path: Path) -> pa.Table:
                 raise Failure(
                     f"{path} is empty, expected a header with user_id and item and a row for each interaction"
                 )
-            return pa.csv.read_csv(path, convert_options=_as_text(path))
+            return _csv(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise Failure(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
     raise Failure(f"{path} ends in {path.suffix or 'nothing'}, expected .csv or .parquet")
 
 
-def _as_text(path: Path) -> pa.csv.ConvertOptions:
+def _csv(path: Path) -> pa.Table:
     """Read every column as text, so that the id 007 stays what it is and a bad number can be named by its row."""
-    with pa.csv.open_csv(path) as reader:
+    torn = []
+
+    def refuse(row: pa.csv.InvalidRow) -> str:
+        torn.append(f"{path}, row {row.number - 1}: {row.actual_columns} columns, expected {row.expected_columns}")
+        return "skip"
+
+    parse = pa.csv.ParseOptions(invalid_row_handler=refuse)
+    in_order = pa.csv.ReadOptions(use_threads=False)  # only then does a row know its number
+    with pa.csv.open_csv(path, read_options=in_order, parse_options=parse) as reader:
         names = reader.schema.names
-    return pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    text = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    table = pa.csv.read_csv(path, read_options=in_order, parse_options=parse, convert_options=text)
+    if torn:
+        raise Failure(torn[0])
+    return table
 
 
 def _ids(path: Path, table: pa.Table, name: str) -> np.ndarray[Any, Any]:
