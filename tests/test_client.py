@@ -65,14 +65,14 @@ def test_the_other_signatures_answer_too(client):
     assert client.score(["42", "7", "42"], ["映画", "映画", "unheard of"]) == [*float32(0.1, 3.5), LOWEST]
 
 
-def test_what_is_sent_is_the_contract_with_at_least_one_column(client, server):
+def test_what_is_sent_is_the_contract_with_padding_as_the_first_element(client, server):
     client.recommend(["42", "7"], k=3)
+    client.recommend(["42", "7"], k=3, exclude=[["a"], ["b", "c"]], unseen=True)
     client.recommend_from([[], []], k=3)
+    sent = {"user_id": ["42", "7"], "k": [3, 3]}
     assert [(signature, inputs) for _, signature, inputs in server.seen] == [
-        (
-            "recommend",
-            {"user_id": ["42", "7"], "k": [3, 3], "exclude": [[""], [""]], "unseen": [False, False]},
-        ),
+        ("recommend", {**sent, "exclude": [[""], [""]], "unseen": [False, False]}),
+        ("recommend", {**sent, "exclude": [["", "", "a"], ["", "b", "c"]], "unseen": [True, True]}),
         ("recommend_from", {"items": [[""], [""]], "k": [3, 3]}),
     ]
 
