@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
-import numpy.typing as npt
 from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from serving import contract
-from serving.proto import api_pb2
+from serving.proto import serving_pb2
 from serving.transport import (
     Arrays,
     ServerError,
@@ -20,6 +17,7 @@ from serving.transport import (
     no_answer,
     no_contract,
     no_server,
+    text,
 )
 
 CONNECT_SECONDS = 1.0
@@ -64,8 +62,8 @@ class Grpc:
         self._predict = self._channel.unary_unary(
             # The service's real name; generated stubs would carry our messages' package instead.
             "/tensorflow.serving.PredictionService/Predict",
-            request_serializer=api_pb2.PredictRequest.SerializeToString,
-            response_deserializer=api_pb2.PredictResponse.FromString,
+            request_serializer=serving_pb2.PredictRequest.SerializeToString,
+            response_deserializer=serving_pb2.PredictResponse.FromString,
         )
 
     def predict(self, target: Target, signature: str, inputs: Arrays) -> Arrays:
@@ -98,8 +96,8 @@ class Grpc:
         self._connected = True
 
 
-def _request(target: Target, signature: str, inputs: Arrays) -> api_pb2.PredictRequest:
-    request = api_pb2.PredictRequest()
+def _request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+    request = serving_pb2.PredictRequest()
     request.model_spec.name = target.model
     request.model_spec.signature_name = signature
     if target.version is not None:
@@ -111,14 +109,10 @@ def _request(target: Target, signature: str, inputs: Arrays) -> api_pb2.PredictR
     return request
 
 
-def _outputs(reply: api_pb2.PredictResponse, signature: str) -> Arrays:
+def _outputs(reply: serving_pb2.PredictResponse, signature: str) -> Arrays:
     # To ask a map field for a name it has not adds that name; dict() makes it a KeyError.
     tensors = {name: make_ndarray(tensor) for name, tensor in dict(reply.outputs).items()}
     return {
-        name: _text(tensors[name]) if tensor.dtype == "string" else array(tensors[name], tensor.dtype)
+        name: text(tensors[name]) if tensor.dtype == "string" else array(tensors[name], tensor.dtype)
         for name, tensor in contract.SIGNATURES[signature].outputs.items()
     }
-
-
-def _text(strings: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return array([text.decode("utf-8", "replace") for text in strings.flat], "string").reshape(strings.shape)

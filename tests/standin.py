@@ -19,7 +19,7 @@ import grpc
 import numpy as np
 from tensorboard.util import tensor_util
 
-from serving.proto import api_pb2
+from serving.proto import serving_pb2
 
 ITEMS = ("Alien (1979)", "Fargo (1996)", "Amélie (2001)", "Contact (1997)", 'A "quoted" one', "映画", "Heat (1995)")
 SCORES = {"42": (4.0, 3.5, 3.0, 2.25, 2.0, 0.1, -1.0), "7": (-1.0, 0.1, 2.0, 2.25, 3.0, 3.5, 4.0)}
@@ -147,7 +147,7 @@ def grpc_handler(server: StandIn) -> grpc.GenericRpcHandler:
         except RefusedError as refusal:
             context.abort(getattr(grpc.StatusCode, refusal.args[1]), refusal.args[2])
         types = {"item": object, "score": np.float32, "known": bool}
-        reply = api_pb2.PredictResponse()
+        reply = serving_pb2.PredictResponse()
         for name, values in outputs.items():
             column = np.array(values, dtype=types.get(name))
             reply.outputs[name].CopyFrom(tensor_util.make_tensor_proto(column))
@@ -155,8 +155,8 @@ def grpc_handler(server: StandIn) -> grpc.GenericRpcHandler:
 
     method = grpc.unary_unary_rpc_method_handler(
         predict,
-        request_deserializer=api_pb2.PredictRequest.FromString,
-        response_serializer=api_pb2.PredictResponse.SerializeToString,
+        request_deserializer=serving_pb2.PredictRequest.FromString,
+        response_serializer=serving_pb2.PredictResponse.SerializeToString,
     )
     return grpc.method_handlers_generic_handler("tensorflow.serving.PredictionService", {"Predict": method})
 
