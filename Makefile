@@ -1,1 +1,32 @@
-# Everything here works from a fresh clone with Python 3.11, 3.12 or 3.13 and the package registry.
+# Both promises need only Python 3.11, 3.12 or 3.13 with its venv module, and the package registry.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: demo test lock
+
+demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
+	@$(BIN)/triptych demo
+
+test: $(READY)  ## every check
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+# Made anew when a lock changes; left unmarked when it does not end, so that the next run goes on.
+$(READY): requirements/build.lock requirements/all.lock pyproject.toml .ci/setup
+	@$(PYTHON) .ci/setup
+	@touch $@
+
+# Exact versions with hashes for every platform and Python of the metadata; needs uv (pip install uv).
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links
+lock:  ## renew the lock files
+	$(LOCK) --upgrade --all-extras pyproject.toml -o requirements/all.lock
+	$(LOCK) -c requirements/all.lock --group build -o requirements/build.lock
+	$(LOCK) -c requirements/all.lock --extra serve pyproject.toml -o requirements/serve.lock

@@ -1,20 +1,73 @@
-"""The `triptych` command: adds train, evaluate and what else needs TensorFlow to the commands of serving.cli."""
+"""The `triptych` command: adds train and what else needs TensorFlow to the commands of serving.cli.
+
+TensorFlow is imported only when a command runs, so that `--help` answers at once.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+from pathlib import Path
+from typing import Any
 
+import click
+
+from export.flags import configure, hyper_parameters
+from export.recipes import DEFAULT_RECIPE
+from serving import contract
 from serving.cli import app
 from serving.errors import Failure
+
+MODEL = click.Choice(contract.MODELS)
 
 
 def main() -> None:
     """Run the command line; a Failure is one sentence on stderr and exit status 1."""
+    _hush_tensorflow()
     try:
         app()
     except Failure as failure:
         print(f"triptych: {failure}", file=sys.stderr)
         sys.exit(1)
+
+
+@app.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
+@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters")
+@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
+@click.option("--models", "folder", type=click.Path(path_type=Path), default=Path("models"), show_default=True)
+@click.option("--seed", default=42, show_default=True, help="the same seed gives the same model")
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+@hyper_parameters
+def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: int, keep: int, **given: Any) -> None:
+    """Train models (all three by default) and publish each as its next version.
+
+    Example: triptych train two_tower lightfm --recipe tutorial --seed 7
+    """
+    models = models or contract.MODELS
+    configs = configure(models, recipe, given)
+    pipeline = _with_tensorflow()
+    interactions = pipeline.load(data)
+    for model in models:
+        origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
+        trained = pipeline.train(origin, interactions)
+        pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+
+
+def _with_tensorflow() -> Any:
+    try:
+        from export import pipeline
+    except ModuleNotFoundError as missing:
+        raise Failure(f"{missing.name} is not installed; training needs: pip install 'triptych[train]'") from missing
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return pipeline
+
+
+def _hush_tensorflow() -> None:
+    """Keep TensorFlow's start-up messages off the screen, unless somebody asks for them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 if __name__ == "__main__":

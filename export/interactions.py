@@ -52,15 +52,21 @@ class Interactions:
         user_tags: dict[str, tuple[str, ...]] | None = None,
         item_tags: dict[str, tuple[str, ...]] | None = None,
     ) -> Interactions:
-        """Index `[n]` user ids and `[n]` items, given as strings, keeping the order of the rows."""
+        """Index `[n]` user ids and `[n]` items, given as strings.
+
+        Rows are sorted by user, item and time: a model must not depend on the order in which a file lists them,
+        and LightFM's training does.
+        """
         users, user = np.unique(np.asarray(user_ids, dtype=np.str_), return_inverse=True)
         items, item = np.unique(np.asarray(item_ids, dtype=np.str_), return_inverse=True)
+        time = np.zeros(len(user), np.int64) if timestamp is None else timestamp.astype(np.int64)
+        order = np.lexsort((time, item, user))
         return cls(
             users=users,
             items=items,
-            user=user.astype(np.int64),
-            item=item.astype(np.int64),
-            timestamp=np.zeros(len(user), np.int64) if timestamp is None else timestamp.astype(np.int64),
+            user=user[order].astype(np.int64),
+            item=item[order].astype(np.int64),
+            timestamp=time[order],
             user_tags=tuple((user_tags or {}).get(name, ()) for name in users.tolist()),
             item_tags=tuple((item_tags or {}).get(name, ()) for name in items.tolist()),
         )

@@ -5,6 +5,7 @@ Every command imports what it needs when it runs, so that `--help` answers at on
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,62 @@ import click
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
+
+
+@app.command()
+@click.option("--user", required=True, help="The user's id.")
+@click.option("--model", required=True, help="The model's name on the server.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many items.")
+@click.option("--url", default="http://127.0.0.1:8501", show_default=True, help="The server's REST address.")
+@click.option("--grpc", metavar="HOST:PORT", help="The server's gRPC address, asked instead of --url.")
+@click.option("--unseen", is_flag=True, help="Leave out what the user already had when the model was trained.")
+@click.option("--exclude", multiple=True, metavar="ITEM", help="Leave this item out; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def recommend(
+    *, user: str, model: str, k: int, url: str, grpc: str | None, unseen: bool, exclude: tuple[str, ...], as_json: bool
+) -> None:
+    r"""Ask a running server, TensorFlow Serving or ours, for a user's best items.
+
+    \b
+    triptych recommend --user 42 --model two_tower -k 5
+    triptych recommend --user 42 --model lightfm --unseen --exclude "Fargo (1996)" --grpc 127.0.0.1:8500
+    """
+    import json
+    import logging
+
+    from serving.client import Client
+
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning there; the outcome is told below
+    with Client(f"grpc://{grpc}" if grpc else url, model=model) as client:
+        (answer,) = client.recommend([user], k=k, exclude=[exclude], unseen=unseen)
+    if as_json:
+        ranking = [{"item": item, "score": score} for item, score in zip(answer.items, answer.scores, strict=True)]
+        click.echo(json.dumps({"model": model, "user": user, "known": answer.known, "ranking": ranking}, indent=2))
+        return
+    from serving.tables import print_ranking
+
+    print_ranking(answer, title=f"{model}, user {user}")
+
+
+@app.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
+    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
+
+    PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
+    Any SavedModel will do, and nothing of it is executed, except with --answer.
+
+    \b
+    triptych inspect models/*/*
+    triptych inspect models/two_tower/7 --json
+    triptych inspect models/two_tower --answer 42
+    """
+    from serving.report import report
+
+    if not report(paths, user=answer, as_json=as_json):
+        sys.exit(1)
 
 
 @app.command()

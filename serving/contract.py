@@ -63,3 +63,11 @@ SIGNATURES = {
     "score": Signature(inputs={"user_id": _ID, "item": _ID}, outputs={"score": Tensor(dtype="float32", shape=(None,))}),
 }
 """The five signatures by name."""
+
+
+def twin_output(signature: str, name: str) -> str:
+    """Name an output as the twin names it: ONNX cannot give an input and an output one name, as ``similar`` does.
+
+    The twin's outputs stand in the order of ``SIGNATURES``, so that zipping names and values does as well.
+    """
+    return f"{name}_out" if name in SIGNATURES[signature].inputs else name

@@ -23,9 +23,10 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
+from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aserving/proto/config.proto\x12\x10triptych.serving\x1a\x19google/protobuf/any.proto\"\xbf\x02\n\rVersionPolicy\x12@\n\x06latest\x18\x64 \x01(\x0b\x32&.triptych.serving.VersionPolicy.LatestH\x00R\x06latest\x12\x37\n\x03\x61ll\x18\x65 \x01(\x0b\x32#.triptych.serving.VersionPolicy.AllH\x00R\x03\x61ll\x12\x46\n\x08specific\x18\x66 \x01(\x0b\x32(.triptych.serving.VersionPolicy.SpecificH\x00R\x08specific\x1a+\n\x06Latest\x12!\n\x0cnum_versions\x18\x01 \x01(\rR\x0bnumVersions\x1a\x05\n\x03\x41ll\x1a&\n\x08Specific\x12\x1a\n\x08versions\x18\x01 \x03(\x03R\x08versionsB\x0f\n\rpolicy_choice\"Q\n\x12LogCollectorConfig\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12\'\n\x0f\x66ilename_prefix\x18\x02 \x01(\tR\x0e\x66ilenamePrefix\"5\n\x0eSamplingConfig\x12#\n\rsampling_rate\x18\x01 \x01(\x01R\x0csamplingRate\"\xb2\x01\n\rLoggingConfig\x12V\n\x14log_collector_config\x18\x01 \x01(\x0b\x32$.triptych.serving.LogCollectorConfigR\x12logCollectorConfig\x12I\n\x0fsampling_config\x18\x02 \x01(\x0b\x32 .triptych.serving.SamplingConfigR\x0esamplingConfig\"\xd7\x03\n\x0bModelConfig\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n\tbase_path\x18\x02 \x01(\tR\x08\x62\x61sePath\x12:\n\nmodel_type\x18\x03 \x01(\x0e\x32\x1b.triptych.serving.ModelTypeR\tmodelType\x12%\n\x0emodel_platform\x18\x04 \x01(\tR\rmodelPlatform\x12\x46\n\x0elogging_config\x18\x06 \x01(\x0b\x32\x1f.triptych.serving.LoggingConfigR\rloggingConfig\x12Q\n\x14model_version_policy\x18\x07 \x01(\x0b\x32\x1f.triptych.serving.VersionPolicyR\x12modelVersionPolicy\x12W\n\x0eversion_labels\x18\x08 \x03(\x0b\x32\x30.triptych.serving.ModelConfig.VersionLabelsEntryR\rversionLabels\x1a@\n\x12VersionLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x03R\x05value:\x02\x38\x01\"H\n\x0fModelConfigList\x12\x35\n\x06\x63onfig\x18\x01 \x03(\x0b\x32\x1d.triptych.serving.ModelConfigR\x06\x63onfig\"\xb6\x01\n\x11ModelServerConfig\x12O\n\x11model_config_list\x18\x01 \x01(\x0b\x32!.triptych.serving.ModelConfigListH\x00R\x0fmodelConfigList\x12\x46\n\x13\x63ustom_model_config\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00R\x11\x63ustomModelConfigB\x08\n\x06\x63onfig\">\n\x10PrometheusConfig\x12\x16\n\x06\x65nable\x18\x01 \x01(\x08R\x06\x65nable\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\"c\n\x10MonitoringConfig\x12O\n\x11prometheus_config\x18\x01 \x01(\x0b\x32\".triptych.serving.PrometheusConfigR\x10prometheusConfig*B\n\tModelType\x12\x1a\n\x16MODEL_TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\nTENSORFLOW\x10\x01\x12\t\n\x05OTHER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aserving/proto/config.proto\x12\x10triptych.serving\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x92\x01\n\x11ModelServerConfig\x12>\n\x11model_config_list\x18\x01 \x01(\x0b\x32!.triptych.serving.ModelConfigListH\x00\x12\x33\n\x13\x63ustom_model_config\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyH\x00\x42\x08\n\x06\x63onfig\"@\n\x0fModelConfigList\x12-\n\x06\x63onfig\x18\x01 \x03(\x0b\x32\x1d.triptych.serving.ModelConfig\"\x99\x03\n\x0bModelConfig\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tbase_path\x18\x02 \x01(\t\x12/\n\nmodel_type\x18\x03 \x01(\x0e\x32\x1b.triptych.serving.ModelType\x12\x16\n\x0emodel_platform\x18\x04 \x01(\t\x12\x37\n\x0elogging_config\x18\x06 \x01(\x0b\x32\x1f.triptych.serving.LoggingConfig\x12g\n\x14model_version_policy\x18\x07 \x01(\x0b\x32I.triptych.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy\x12H\n\x0eversion_labels\x18\x08 \x03(\x0b\x32\x30.triptych.serving.ModelConfig.VersionLabelsEntry\x1a\x34\n\x12VersionLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xbd\x03\n!FileSystemStoragePathSourceConfig\x1a\x97\x03\n\x15ServableVersionPolicy\x12\x62\n\x06latest\x18\x64 \x01(\x0b\x32P.triptych.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.LatestH\x00\x12\\\n\x03\x61ll\x18\x65 \x01(\x0b\x32M.triptych.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.AllH\x00\x12\x66\n\x08specific\x18\x66 \x01(\x0b\x32R.triptych.serving.FileSystemStoragePathSourceConfig.ServableVersionPolicy.SpecificH\x00\x1a\x1e\n\x06Latest\x12\x14\n\x0cnum_versions\x18\x01 \x01(\r\x1a\x05\n\x03\x41ll\x1a\x1c\n\x08Specific\x12\x10\n\x08versions\x18\x01 \x03(\x03\x42\x0f\n\rpolicy_choice\"\xc3\x01\n\rLoggingConfig\x12\x42\n\x14log_collector_config\x18\x01 \x01(\x0b\x32$.triptych.serving.LogCollectorConfig\x12\x39\n\x0fsampling_config\x18\x02 \x01(\x0b\x32 .triptych.serving.SamplingConfig\x12\x33\n\x15\x63ustom_logging_config\x18\x03 \x01(\x0b\x32\x14.google.protobuf.Any\";\n\x12LogCollectorConfig\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x17\n\x0f\x66ilename_prefix\x18\x02 \x01(\t\"\x87\x01\n\x0eSamplingConfig\x12\x15\n\rsampling_rate\x18\x01 \x01(\x01\x12\x12\n\nattributes\x18\x02 \x01(\x05\x12J\n\x19per_task_sampling_configs\x18\x03 \x03(\x0b\x32\'.triptych.serving.PerTaskSamplingConfig\"b\n\x15PerTaskSamplingConfig\x12\n\n\x02\x64\x63\x18\x01 \x01(\t\x12\x17\n\ntask_index\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x15\n\rsampling_rate\x18\x03 \x01(\x01\x42\r\n\x0b_task_index\"Q\n\x10MonitoringConfig\x12=\n\x11prometheus_config\x18\x01 \x01(\x0b\x32\".triptych.serving.PrometheusConfig\"0\n\x10PrometheusConfig\x12\x0e\n\x06\x65nable\x18\x01 \x01(\x08\x12\x0c\n\x04path\x18\x02 \x01(\t\"\xf0\x02\n\x12\x42\x61tchingParameters\x12\x33\n\x0emax_batch_size\x18\x01 \x01(\x0b\x32\x1b.google.protobuf.Int64Value\x12\x39\n\x14\x62\x61tch_timeout_micros\x18\x02 \x01(\x0b\x32\x1b.google.protobuf.Int64Value\x12\x39\n\x14max_enqueued_batches\x18\x03 \x01(\x0b\x32\x1b.google.protobuf.Int64Value\x12\x36\n\x11num_batch_threads\x18\x04 \x01(\x0b\x32\x1b.google.protobuf.Int64Value\x12\x36\n\x10thread_pool_name\x18\x05 \x01(\x0b\x32\x1c.google.protobuf.StringValue\x12\x1b\n\x13\x61llowed_batch_sizes\x18\x06 \x03(\x03\x12\"\n\x1apad_variable_length_inputs\x18\x07 \x01(\x08*B\n\tModelType\x12\x1a\n\x16MODEL_TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\nTENSORFLOW\x10\x01\x12\t\n\x05OTHER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,32 +35,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_MODELCONFIG_VERSIONLABELSENTRY']._loaded_options = None
   _globals['_MODELCONFIG_VERSIONLABELSENTRY']._serialized_options = b'8\001'
-  _globals['_MODELTYPE']._serialized_start=1614
-  _globals['_MODELTYPE']._serialized_end=1680
-  _globals['_VERSIONPOLICY']._serialized_start=76
-  _globals['_VERSIONPOLICY']._serialized_end=395
-  _globals['_VERSIONPOLICY_LATEST']._serialized_start=288
-  _globals['_VERSIONPOLICY_LATEST']._serialized_end=331
-  _globals['_VERSIONPOLICY_ALL']._serialized_start=333
-  _globals['_VERSIONPOLICY_ALL']._serialized_end=338
-  _globals['_VERSIONPOLICY_SPECIFIC']._serialized_start=340
-  _globals['_VERSIONPOLICY_SPECIFIC']._serialized_end=378
-  _globals['_LOGCOLLECTORCONFIG']._serialized_start=397
-  _globals['_LOGCOLLECTORCONFIG']._serialized_end=478
-  _globals['_SAMPLINGCONFIG']._serialized_start=480
-  _globals['_SAMPLINGCONFIG']._serialized_end=533
-  _globals['_LOGGINGCONFIG']._serialized_start=536
-  _globals['_LOGGINGCONFIG']._serialized_end=714
-  _globals['_MODELCONFIG']._serialized_start=717
-  _globals['_MODELCONFIG']._serialized_end=1188
-  _globals['_MODELCONFIG_VERSIONLABELSENTRY']._serialized_start=1124
-  _globals['_MODELCONFIG_VERSIONLABELSENTRY']._serialized_end=1188
-  _globals['_MODELCONFIGLIST']._serialized_start=1190
-  _globals['_MODELCONFIGLIST']._serialized_end=1262
-  _globals['_MODELSERVERCONFIG']._serialized_start=1265
-  _globals['_MODELSERVERCONFIG']._serialized_end=1447
-  _globals['_PROMETHEUSCONFIG']._serialized_start=1449
-  _globals['_PROMETHEUSCONFIG']._serialized_end=1511
-  _globals['_MONITORINGCONFIG']._serialized_start=1513
-  _globals['_MONITORINGCONFIG']._serialized_end=1612
+  _globals['_MODELTYPE']._serialized_start=2183
+  _globals['_MODELTYPE']._serialized_end=2249
+  _globals['_MODELSERVERCONFIG']._serialized_start=108
+  _globals['_MODELSERVERCONFIG']._serialized_end=254
+  _globals['_MODELCONFIGLIST']._serialized_start=256
+  _globals['_MODELCONFIGLIST']._serialized_end=320
+  _globals['_MODELCONFIG']._serialized_start=323
+  _globals['_MODELCONFIG']._serialized_end=732
+  _globals['_MODELCONFIG_VERSIONLABELSENTRY']._serialized_start=680
+  _globals['_MODELCONFIG_VERSIONLABELSENTRY']._serialized_end=732
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG']._serialized_start=735
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG']._serialized_end=1180
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY']._serialized_start=773
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY']._serialized_end=1180
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_LATEST']._serialized_start=1096
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_LATEST']._serialized_end=1126
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_ALL']._serialized_start=1128
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_ALL']._serialized_end=1133
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_SPECIFIC']._serialized_start=1135
+  _globals['_FILESYSTEMSTORAGEPATHSOURCECONFIG_SERVABLEVERSIONPOLICY_SPECIFIC']._serialized_end=1163
+  _globals['_LOGGINGCONFIG']._serialized_start=1183
+  _globals['_LOGGINGCONFIG']._serialized_end=1378
+  _globals['_LOGCOLLECTORCONFIG']._serialized_start=1380
+  _globals['_LOGCOLLECTORCONFIG']._serialized_end=1439
+  _globals['_SAMPLINGCONFIG']._serialized_start=1442
+  _globals['_SAMPLINGCONFIG']._serialized_end=1577
+  _globals['_PERTASKSAMPLINGCONFIG']._serialized_start=1579
+  _globals['_PERTASKSAMPLINGCONFIG']._serialized_end=1677
+  _globals['_MONITORINGCONFIG']._serialized_start=1679
+  _globals['_MONITORINGCONFIG']._serialized_end=1760
+  _globals['_PROMETHEUSCONFIG']._serialized_start=1762
+  _globals['_PROMETHEUSCONFIG']._serialized_end=1810
+  _globals['_BATCHINGPARAMETERS']._serialized_start=1813
+  _globals['_BATCHINGPARAMETERS']._serialized_end=2181
 # @@protoc_insertion_point(module_scope)

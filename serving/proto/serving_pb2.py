@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import any_pb2 as google_dot_protobuf_dot_any__pb2
 from google.protobuf import wrappers_pb2 as google_dot_protobuf_dot_wrappers__pb2
+from serving.proto import config_pb2 as serving_dot_proto_dot_config__pb2
 from tensorboard.compat.proto import meta_graph_pb2 as tensorboard_dot_compat_dot_proto_dot_meta__graph__pb2
 from tensorboard.compat.proto import tensor_pb2 as tensorboard_dot_compat_dot_proto_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bserving/proto/serving.proto\x12\x10triptych.serving\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a)tensorboard/compat/proto/meta_graph.proto\x1a%tensorboard/compat/proto/tensor.proto\"\xb8\x01\n\tModelSpec\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x37\n\x07version\x18\x02 \x01(\x0b\x32\x1b.google.protobuf.Int64ValueH\x00R\x07version\x12%\n\rversion_label\x18\x04 \x01(\tH\x00R\x0cversionLabel\x12%\n\x0esignature_name\x18\x03 \x01(\tR\rsignatureNameB\x10\n\x0eversion_choice\"\x8c\x02\n\x0ePredictRequest\x12:\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpecR\tmodelSpec\x12\x44\n\x06inputs\x18\x02 \x03(\x0b\x32,.triptych.serving.PredictRequest.InputsEntryR\x06inputs\x12#\n\routput_filter\x18\x03 \x03(\tR\x0coutputFilter\x1aS\n\x0bInputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x18.tensorboard.TensorProtoR\x05value:\x02\x38\x01\"\xed\x01\n\x0fPredictResponse\x12H\n\x07outputs\x18\x01 \x03(\x0b\x32..triptych.serving.PredictResponse.OutputsEntryR\x07outputs\x12:\n\nmodel_spec\x18\x02 \x01(\x0b\x32\x1b.triptych.serving.ModelSpecR\tmodelSpec\x1aT\n\x0cOutputsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12.\n\x05value\x18\x02 \x01(\x0b\x32\x18.tensorboard.TensorProtoR\x05value:\x02\x38\x01\"|\n\x17GetModelMetadataRequest\x12:\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpecR\tmodelSpec\x12%\n\x0emetadata_field\x18\x02 \x03(\tR\rmetadataField\"\xff\x01\n\x18GetModelMetadataResponse\x12:\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpecR\tmodelSpec\x12T\n\x08metadata\x18\x02 \x03(\x0b\x32\x38.triptych.serving.GetModelMetadataResponse.MetadataEntryR\x08metadata\x1aQ\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.AnyR\x05value:\x02\x38\x01\"\xc7\x01\n\x0fSignatureDefMap\x12X\n\rsignature_def\x18\x01 \x03(\x0b\x32\x33.triptych.serving.SignatureDefMap.SignatureDefEntryR\x0csignatureDef\x1aZ\n\x11SignatureDefEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12/\n\x05value\x18\x02 \x01(\x0b\x32\x19.tensorboard.SignatureDefR\x05value:\x02\x38\x01\"S\n\x15GetModelStatusRequest\x12:\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpecR\tmodelSpec\"\xaf\x03\n\x0bStatusProto\x12\x41\n\nerror_code\x18\x01 \x01(\x0e\x32\".triptych.serving.StatusProto.CodeR\terrorCode\x12#\n\rerror_message\x18\x02 \x01(\tR\x0c\x65rrorMessage\"\xb7\x02\n\x04\x43ode\x12\x06\n\x02OK\x10\x00\x12\r\n\tCANCELLED\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11\x44\x45\x41\x44LINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0e\x41LREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13\x46\x41ILED_PRECONDITION\x10\t\x12\x0b\n\x07\x41\x42ORTED\x10\n\x12\x10\n\x0cOUT_OF_RANGE\x10\x0b\x12\x11\n\rUNIMPLEMENTED\x10\x0c\x12\x0c\n\x08INTERNAL\x10\r\x12\x0f\n\x0bUNAVAILABLE\x10\x0e\x12\r\n\tDATA_LOSS\x10\x0f\x12\x13\n\x0fUNAUTHENTICATED\x10\x10\"\xfc\x01\n\x12ModelVersionStatus\x12\x18\n\x07version\x18\x01 \x01(\x03R\x07version\x12@\n\x05state\x18\x02 \x01(\x0e\x32*.triptych.serving.ModelVersionStatus.StateR\x05state\x12\x35\n\x06status\x18\x03 \x01(\x0b\x32\x1d.triptych.serving.StatusProtoR\x06status\"S\n\x05State\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05START\x10\n\x12\x0b\n\x07LOADING\x10\x14\x12\r\n\tAVAILABLE\x10\x1e\x12\r\n\tUNLOADING\x10(\x12\x07\n\x03\x45ND\x10\x32\"p\n\x16GetModelStatusResponse\x12V\n\x14model_version_status\x18\x01 \x03(\x0b\x32$.triptych.serving.ModelVersionStatusR\x12modelVersionStatus\"\x85\x01\n\nSavedModel\x12;\n\x1asaved_model_schema_version\x18\x01 \x01(\x03R\x17savedModelSchemaVersion\x12:\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x19.tensorboard.MetaGraphDefR\nmetaGraphs\"A\n\x07\x45xample\x12\x36\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1a.triptych.serving.FeaturesR\x08\x66\x65\x61tures\"\xa4\x01\n\x08\x46\x65\x61tures\x12\x41\n\x07\x66\x65\x61ture\x18\x01 \x03(\x0b\x32\'.triptych.serving.Features.FeatureEntryR\x07\x66\x65\x61ture\x1aU\n\x0c\x46\x65\x61tureEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12/\n\x05value\x18\x02 \x01(\x0b\x32\x19.triptych.serving.FeatureR\x05value:\x02\x38\x01\"\xcb\x01\n\x07\x46\x65\x61ture\x12<\n\nbytes_list\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.BytesListH\x00R\tbytesList\x12<\n\nfloat_list\x18\x02 \x01(\x0b\x32\x1b.triptych.serving.FloatListH\x00R\tfloatList\x12<\n\nint64_list\x18\x03 \x01(\x0b\x32\x1b.triptych.serving.Int64ListH\x00R\tint64ListB\x06\n\x04kind\"!\n\tBytesList\x12\x14\n\x05value\x18\x01 \x03(\x0cR\x05value\"!\n\tFloatList\x12\x14\n\x05value\x18\x01 \x03(\x02R\x05value\"!\n\tInt64List\x12\x14\n\x05value\x18\x01 \x03(\x03R\x05valueb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bserving/proto/serving.proto\x12\x10triptych.serving\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1aserving/proto/config.proto\x1a)tensorboard/compat/proto/meta_graph.proto\x1a%tensorboard/compat/proto/tensor.proto\"\x8c\x01\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x07version\x18\x02 \x01(\x0b\x32\x1b.google.protobuf.Int64ValueH\x00\x12\x17\n\rversion_label\x18\x04 \x01(\tH\x00\x12\x16\n\x0esignature_name\x18\x03 \x01(\tB\x10\n\x0eversion_choice\"\xdf\x01\n\x0ePredictRequest\x12/\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpec\x12<\n\x06inputs\x18\x02 \x03(\x0b\x32,.triptych.serving.PredictRequest.InputsEntry\x12\x15\n\routput_filter\x18\x03 \x03(\t\x1aG\n\x0bInputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.tensorboard.TensorProto:\x02\x38\x01\"\xcd\x01\n\x0fPredictResponse\x12?\n\x07outputs\x18\x01 \x03(\x0b\x32..triptych.serving.PredictResponse.OutputsEntry\x12/\n\nmodel_spec\x18\x02 \x01(\x0b\x32\x1b.triptych.serving.ModelSpec\x1aH\n\x0cOutputsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.tensorboard.TensorProto:\x02\x38\x01\"b\n\x17GetModelMetadataRequest\x12/\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpec\x12\x16\n\x0emetadata_field\x18\x02 \x03(\t\"\xde\x01\n\x18GetModelMetadataResponse\x12/\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpec\x12J\n\x08metadata\x18\x02 \x03(\x0b\x32\x38.triptych.serving.GetModelMetadataResponse.MetadataEntry\x1a\x45\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12#\n\x05value\x18\x02 \x01(\x0b\x32\x14.google.protobuf.Any:\x02\x38\x01\"\xad\x01\n\x0fSignatureDefMap\x12J\n\rsignature_def\x18\x01 \x03(\x0b\x32\x33.triptych.serving.SignatureDefMap.SignatureDefEntry\x1aN\n\x11SignatureDefEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.tensorboard.SignatureDef:\x02\x38\x01\"H\n\x15GetModelStatusRequest\x12/\n\nmodel_spec\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.ModelSpec\"\\\n\x16GetModelStatusResponse\x12\x42\n\x14model_version_status\x18\x01 \x03(\x0b\x32$.triptych.serving.ModelVersionStatus\"\xe4\x01\n\x12ModelVersionStatus\x12\x0f\n\x07version\x18\x01 \x01(\x03\x12\x39\n\x05state\x18\x02 \x01(\x0e\x32*.triptych.serving.ModelVersionStatus.State\x12-\n\x06status\x18\x03 \x01(\x0b\x32\x1d.triptych.serving.StatusProto\"S\n\x05State\x12\x0b\n\x07UNKNOWN\x10\x00\x12\t\n\x05START\x10\n\x12\x0b\n\x07LOADING\x10\x14\x12\r\n\tAVAILABLE\x10\x1e\x12\r\n\tUNLOADING\x10(\x12\x07\n\x03\x45ND\x10\x32\"P\n\x0bStatusProto\x12*\n\nerror_code\x18\x01 \x01(\x0e\x32\x16.triptych.serving.Code\x12\x15\n\rerror_message\x18\x02 \x01(\t\"`\n\x13ReloadConfigRequest\x12\x33\n\x06\x63onfig\x18\x01 \x01(\x0b\x32#.triptych.serving.ModelServerConfig\x12\x14\n\x0cmetric_names\x18\x02 \x03(\t\"E\n\x14ReloadConfigResponse\x12-\n\x06status\x18\x01 \x01(\x0b\x32\x1d.triptych.serving.StatusProto\"P\n\rPredictionLog\x12\x33\n\x0bpredict_log\x18\x06 \x01(\x0b\x32\x1c.triptych.serving.PredictLogH\x00\x42\n\n\x08log_type\"t\n\nPredictLog\x12\x31\n\x07request\x18\x01 \x01(\x0b\x32 .triptych.serving.PredictRequest\x12\x33\n\x08response\x18\x02 \x01(\x0b\x32!.triptych.serving.PredictResponse\"`\n\nSavedModel\x12\"\n\x1asaved_model_schema_version\x18\x01 \x01(\x03\x12.\n\x0bmeta_graphs\x18\x02 \x03(\x0b\x32\x19.tensorboard.MetaGraphDef\"7\n\x07\x45xample\x12,\n\x08\x66\x65\x61tures\x18\x01 \x01(\x0b\x32\x1a.triptych.serving.Features\"\x8f\x01\n\x08\x46\x65\x61tures\x12\x38\n\x07\x66\x65\x61ture\x18\x01 \x03(\x0b\x32\'.triptych.serving.Features.FeatureEntry\x1aI\n\x0c\x46\x65\x61tureEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.triptych.serving.Feature:\x02\x38\x01\"\xaa\x01\n\x07\x46\x65\x61ture\x12\x31\n\nbytes_list\x18\x01 \x01(\x0b\x32\x1b.triptych.serving.BytesListH\x00\x12\x31\n\nfloat_list\x18\x02 \x01(\x0b\x32\x1b.triptych.serving.FloatListH\x00\x12\x31\n\nint64_list\x18\x03 \x01(\x0b\x32\x1b.triptych.serving.Int64ListH\x00\x42\x06\n\x04kind\"\x1a\n\tBytesList\x12\r\n\x05value\x18\x01 \x03(\x0c\"\x1a\n\tFloatList\x12\r\n\x05value\x18\x01 \x03(\x02\"\x1a\n\tInt64List\x12\r\n\x05value\x18\x01 \x03(\x03*\xb7\x02\n\x04\x43ode\x12\x06\n\x02OK\x10\x00\x12\r\n\tCANCELLED\x10\x01\x12\x0b\n\x07UNKNOWN\x10\x02\x12\x14\n\x10INVALID_ARGUMENT\x10\x03\x12\x15\n\x11\x44\x45\x41\x44LINE_EXCEEDED\x10\x04\x12\r\n\tNOT_FOUND\x10\x05\x12\x12\n\x0e\x41LREADY_EXISTS\x10\x06\x12\x15\n\x11PERMISSION_DENIED\x10\x07\x12\x16\n\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n\x13\x46\x41ILED_PRECONDITION\x10\t\x12\x0b\n\x07\x41\x42ORTED\x10\n\x12\x10\n\x0cOUT_OF_RANGE\x10\x0b\x12\x11\n\rUNIMPLEMENTED\x10\x0c\x12\x0c\n\x08INTERNAL\x10\r\x12\x0f\n\x0bUNAVAILABLE\x10\x0e\x12\r\n\tDATA_LOSS\x10\x0f\x12\x13\n\x0fUNAUTHENTICATED\x10\x10\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,52 +46,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_options = b'8\001'
   _globals['_FEATURES_FEATUREENTRY']._loaded_options = None
   _globals['_FEATURES_FEATUREENTRY']._serialized_options = b'8\001'
-  _globals['_MODELSPEC']._serialized_start=191
-  _globals['_MODELSPEC']._serialized_end=375
-  _globals['_PREDICTREQUEST']._serialized_start=378
-  _globals['_PREDICTREQUEST']._serialized_end=646
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=563
-  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=646
-  _globals['_PREDICTRESPONSE']._serialized_start=649
-  _globals['_PREDICTRESPONSE']._serialized_end=886
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=802
-  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=886
-  _globals['_GETMODELMETADATAREQUEST']._serialized_start=888
-  _globals['_GETMODELMETADATAREQUEST']._serialized_end=1012
-  _globals['_GETMODELMETADATARESPONSE']._serialized_start=1015
-  _globals['_GETMODELMETADATARESPONSE']._serialized_end=1270
-  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_start=1189
-  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_end=1270
-  _globals['_SIGNATUREDEFMAP']._serialized_start=1273
-  _globals['_SIGNATUREDEFMAP']._serialized_end=1472
-  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_start=1382
-  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_end=1472
-  _globals['_GETMODELSTATUSREQUEST']._serialized_start=1474
-  _globals['_GETMODELSTATUSREQUEST']._serialized_end=1557
-  _globals['_STATUSPROTO']._serialized_start=1560
-  _globals['_STATUSPROTO']._serialized_end=1991
-  _globals['_STATUSPROTO_CODE']._serialized_start=1680
-  _globals['_STATUSPROTO_CODE']._serialized_end=1991
-  _globals['_MODELVERSIONSTATUS']._serialized_start=1994
-  _globals['_MODELVERSIONSTATUS']._serialized_end=2246
-  _globals['_MODELVERSIONSTATUS_STATE']._serialized_start=2163
-  _globals['_MODELVERSIONSTATUS_STATE']._serialized_end=2246
-  _globals['_GETMODELSTATUSRESPONSE']._serialized_start=2248
-  _globals['_GETMODELSTATUSRESPONSE']._serialized_end=2360
-  _globals['_SAVEDMODEL']._serialized_start=2363
-  _globals['_SAVEDMODEL']._serialized_end=2496
-  _globals['_EXAMPLE']._serialized_start=2498
-  _globals['_EXAMPLE']._serialized_end=2563
-  _globals['_FEATURES']._serialized_start=2566
-  _globals['_FEATURES']._serialized_end=2730
-  _globals['_FEATURES_FEATUREENTRY']._serialized_start=2645
-  _globals['_FEATURES_FEATUREENTRY']._serialized_end=2730
-  _globals['_FEATURE']._serialized_start=2733
-  _globals['_FEATURE']._serialized_end=2936
-  _globals['_BYTESLIST']._serialized_start=2938
-  _globals['_BYTESLIST']._serialized_end=2971
-  _globals['_FLOATLIST']._serialized_start=2973
-  _globals['_FLOATLIST']._serialized_end=3006
-  _globals['_INT64LIST']._serialized_start=3008
-  _globals['_INT64LIST']._serialized_end=3041
+  _globals['_CODE']._serialized_start=2705
+  _globals['_CODE']._serialized_end=3016
+  _globals['_MODELSPEC']._serialized_start=219
+  _globals['_MODELSPEC']._serialized_end=359
+  _globals['_PREDICTREQUEST']._serialized_start=362
+  _globals['_PREDICTREQUEST']._serialized_end=585
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_start=514
+  _globals['_PREDICTREQUEST_INPUTSENTRY']._serialized_end=585
+  _globals['_PREDICTRESPONSE']._serialized_start=588
+  _globals['_PREDICTRESPONSE']._serialized_end=793
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_start=721
+  _globals['_PREDICTRESPONSE_OUTPUTSENTRY']._serialized_end=793
+  _globals['_GETMODELMETADATAREQUEST']._serialized_start=795
+  _globals['_GETMODELMETADATAREQUEST']._serialized_end=893
+  _globals['_GETMODELMETADATARESPONSE']._serialized_start=896
+  _globals['_GETMODELMETADATARESPONSE']._serialized_end=1118
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_start=1049
+  _globals['_GETMODELMETADATARESPONSE_METADATAENTRY']._serialized_end=1118
+  _globals['_SIGNATUREDEFMAP']._serialized_start=1121
+  _globals['_SIGNATUREDEFMAP']._serialized_end=1294
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_start=1216
+  _globals['_SIGNATUREDEFMAP_SIGNATUREDEFENTRY']._serialized_end=1294
+  _globals['_GETMODELSTATUSREQUEST']._serialized_start=1296
+  _globals['_GETMODELSTATUSREQUEST']._serialized_end=1368
+  _globals['_GETMODELSTATUSRESPONSE']._serialized_start=1370
+  _globals['_GETMODELSTATUSRESPONSE']._serialized_end=1462
+  _globals['_MODELVERSIONSTATUS']._serialized_start=1465
+  _globals['_MODELVERSIONSTATUS']._serialized_end=1693
+  _globals['_MODELVERSIONSTATUS_STATE']._serialized_start=1610
+  _globals['_MODELVERSIONSTATUS_STATE']._serialized_end=1693
+  _globals['_STATUSPROTO']._serialized_start=1695
+  _globals['_STATUSPROTO']._serialized_end=1775
+  _globals['_RELOADCONFIGREQUEST']._serialized_start=1777
+  _globals['_RELOADCONFIGREQUEST']._serialized_end=1873
+  _globals['_RELOADCONFIGRESPONSE']._serialized_start=1875
+  _globals['_RELOADCONFIGRESPONSE']._serialized_end=1944
+  _globals['_PREDICTIONLOG']._serialized_start=1946
+  _globals['_PREDICTIONLOG']._serialized_end=2026
+  _globals['_PREDICTLOG']._serialized_start=2028
+  _globals['_PREDICTLOG']._serialized_end=2144
+  _globals['_SAVEDMODEL']._serialized_start=2146
+  _globals['_SAVEDMODEL']._serialized_end=2242
+  _globals['_EXAMPLE']._serialized_start=2244
+  _globals['_EXAMPLE']._serialized_end=2299
+  _globals['_FEATURES']._serialized_start=2302
+  _globals['_FEATURES']._serialized_end=2445
+  _globals['_FEATURES_FEATUREENTRY']._serialized_start=2372
+  _globals['_FEATURES_FEATUREENTRY']._serialized_end=2445
+  _globals['_FEATURE']._serialized_start=2448
+  _globals['_FEATURE']._serialized_end=2618
+  _globals['_BYTESLIST']._serialized_start=2620
+  _globals['_BYTESLIST']._serialized_end=2646
+  _globals['_FLOATLIST']._serialized_start=2648
+  _globals['_FLOATLIST']._serialized_end=2674
+  _globals['_INT64LIST']._serialized_start=2676
+  _globals['_INT64LIST']._serialized_end=2702
 # @@protoc_insertion_point(module_scope)

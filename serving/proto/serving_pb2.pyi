@@ -1,5 +1,6 @@
 from google.protobuf import any_pb2 as _any_pb2
 from google.protobuf import wrappers_pb2 as _wrappers_pb2
+from serving.proto import config_pb2 as _config_pb2
 from tensorboard.compat.proto import meta_graph_pb2 as _meta_graph_pb2
 from tensorboard.compat.proto import tensor_pb2 as _tensor_pb2
 from google.protobuf.internal import containers as _containers
@@ -10,6 +11,43 @@ from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class Code(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OK: _ClassVar[Code]
+    CANCELLED: _ClassVar[Code]
+    UNKNOWN: _ClassVar[Code]
+    INVALID_ARGUMENT: _ClassVar[Code]
+    DEADLINE_EXCEEDED: _ClassVar[Code]
+    NOT_FOUND: _ClassVar[Code]
+    ALREADY_EXISTS: _ClassVar[Code]
+    PERMISSION_DENIED: _ClassVar[Code]
+    RESOURCE_EXHAUSTED: _ClassVar[Code]
+    FAILED_PRECONDITION: _ClassVar[Code]
+    ABORTED: _ClassVar[Code]
+    OUT_OF_RANGE: _ClassVar[Code]
+    UNIMPLEMENTED: _ClassVar[Code]
+    INTERNAL: _ClassVar[Code]
+    UNAVAILABLE: _ClassVar[Code]
+    DATA_LOSS: _ClassVar[Code]
+    UNAUTHENTICATED: _ClassVar[Code]
+OK: Code
+CANCELLED: Code
+UNKNOWN: Code
+INVALID_ARGUMENT: Code
+DEADLINE_EXCEEDED: Code
+NOT_FOUND: Code
+ALREADY_EXISTS: Code
+PERMISSION_DENIED: Code
+RESOURCE_EXHAUSTED: Code
+FAILED_PRECONDITION: Code
+ABORTED: Code
+OUT_OF_RANGE: Code
+UNIMPLEMENTED: Code
+INTERNAL: Code
+UNAVAILABLE: Code
+DATA_LOSS: Code
+UNAUTHENTICATED: Code
 
 class ModelSpec(_message.Message):
     __slots__ = ("name", "version", "version_label", "signature_name")
@@ -97,49 +135,11 @@ class GetModelStatusRequest(_message.Message):
     model_spec: ModelSpec
     def __init__(self, model_spec: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
 
-class StatusProto(_message.Message):
-    __slots__ = ("error_code", "error_message")
-    class Code(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
-        __slots__ = ()
-        OK: _ClassVar[StatusProto.Code]
-        CANCELLED: _ClassVar[StatusProto.Code]
-        UNKNOWN: _ClassVar[StatusProto.Code]
-        INVALID_ARGUMENT: _ClassVar[StatusProto.Code]
-        DEADLINE_EXCEEDED: _ClassVar[StatusProto.Code]
-        NOT_FOUND: _ClassVar[StatusProto.Code]
-        ALREADY_EXISTS: _ClassVar[StatusProto.Code]
-        PERMISSION_DENIED: _ClassVar[StatusProto.Code]
-        RESOURCE_EXHAUSTED: _ClassVar[StatusProto.Code]
-        FAILED_PRECONDITION: _ClassVar[StatusProto.Code]
-        ABORTED: _ClassVar[StatusProto.Code]
-        OUT_OF_RANGE: _ClassVar[StatusProto.Code]
-        UNIMPLEMENTED: _ClassVar[StatusProto.Code]
-        INTERNAL: _ClassVar[StatusProto.Code]
-        UNAVAILABLE: _ClassVar[StatusProto.Code]
-        DATA_LOSS: _ClassVar[StatusProto.Code]
-        UNAUTHENTICATED: _ClassVar[StatusProto.Code]
-    OK: StatusProto.Code
-    CANCELLED: StatusProto.Code
-    UNKNOWN: StatusProto.Code
-    INVALID_ARGUMENT: StatusProto.Code
-    DEADLINE_EXCEEDED: StatusProto.Code
-    NOT_FOUND: StatusProto.Code
-    ALREADY_EXISTS: StatusProto.Code
-    PERMISSION_DENIED: StatusProto.Code
-    RESOURCE_EXHAUSTED: StatusProto.Code
-    FAILED_PRECONDITION: StatusProto.Code
-    ABORTED: StatusProto.Code
-    OUT_OF_RANGE: StatusProto.Code
-    UNIMPLEMENTED: StatusProto.Code
-    INTERNAL: StatusProto.Code
-    UNAVAILABLE: StatusProto.Code
-    DATA_LOSS: StatusProto.Code
-    UNAUTHENTICATED: StatusProto.Code
-    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
-    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
-    error_code: StatusProto.Code
-    error_message: str
-    def __init__(self, error_code: _Optional[_Union[StatusProto.Code, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
+class GetModelStatusResponse(_message.Message):
+    __slots__ = ("model_version_status",)
+    MODEL_VERSION_STATUS_FIELD_NUMBER: _ClassVar[int]
+    model_version_status: _containers.RepeatedCompositeFieldContainer[ModelVersionStatus]
+    def __init__(self, model_version_status: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ...) -> None: ...
 
 class ModelVersionStatus(_message.Message):
     __slots__ = ("version", "state", "status")
@@ -165,11 +165,41 @@ class ModelVersionStatus(_message.Message):
     status: StatusProto
     def __init__(self, version: _Optional[int] = ..., state: _Optional[_Union[ModelVersionStatus.State, str]] = ..., status: _Optional[_Union[StatusProto, _Mapping]] = ...) -> None: ...
 
-class GetModelStatusResponse(_message.Message):
-    __slots__ = ("model_version_status",)
-    MODEL_VERSION_STATUS_FIELD_NUMBER: _ClassVar[int]
-    model_version_status: _containers.RepeatedCompositeFieldContainer[ModelVersionStatus]
-    def __init__(self, model_version_status: _Optional[_Iterable[_Union[ModelVersionStatus, _Mapping]]] = ...) -> None: ...
+class StatusProto(_message.Message):
+    __slots__ = ("error_code", "error_message")
+    ERROR_CODE_FIELD_NUMBER: _ClassVar[int]
+    ERROR_MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    error_code: Code
+    error_message: str
+    def __init__(self, error_code: _Optional[_Union[Code, str]] = ..., error_message: _Optional[str] = ...) -> None: ...
+
+class ReloadConfigRequest(_message.Message):
+    __slots__ = ("config", "metric_names")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    METRIC_NAMES_FIELD_NUMBER: _ClassVar[int]
+    config: _config_pb2.ModelServerConfig
+    metric_names: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, config: _Optional[_Union[_config_pb2.ModelServerConfig, _Mapping]] = ..., metric_names: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReloadConfigResponse(_message.Message):
+    __slots__ = ("status",)
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    status: StatusProto
+    def __init__(self, status: _Optional[_Union[StatusProto, _Mapping]] = ...) -> None: ...
+
+class PredictionLog(_message.Message):
+    __slots__ = ("predict_log",)
+    PREDICT_LOG_FIELD_NUMBER: _ClassVar[int]
+    predict_log: PredictLog
+    def __init__(self, predict_log: _Optional[_Union[PredictLog, _Mapping]] = ...) -> None: ...
+
+class PredictLog(_message.Message):
+    __slots__ = ("request", "response")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    request: PredictRequest
+    response: PredictResponse
+    def __init__(self, request: _Optional[_Union[PredictRequest, _Mapping]] = ..., response: _Optional[_Union[PredictResponse, _Mapping]] = ...) -> None: ...
 
 class SavedModel(_message.Message):
     __slots__ = ("saved_model_schema_version", "meta_graphs")

@@ -1,0 +1,141 @@
+"""The twin: a version's five signatures as ONNX graphs that share one file of weights, for ONNX Runtime alone.
+
+``<signature>.onnx`` holds the graph; tensors of a kilobyte and more lie in ``weights.bin``, once, however many of the
+graphs use them. Only strings are repeated: ONNX cannot keep them outside a graph. Assertions do not convert, so
+whoever asks the twin first checks what the SavedModel refuses: ``k`` below 1, and inputs of different length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
+
+import onnx
+import tensorflow as tf
+from onnx.external_data_helper import set_external_data
+
+from export.agreement import Answer, Arrays, first_difference, session
+from serving.contract import SIGNATURES, twin_output
+
+OPSET = 18
+"""The ONNX operator set of the twin: the last one that tf2onnx 1.17 writes."""
+
+WEIGHTS = "weights.bin"
+
+SHARED_FROM = 1024
+"""Bytes from which a tensor goes into the file of weights."""
+
+PAGE = 4096
+"""Tensors start at multiples of this many bytes, so that ONNX Runtime can map them instead of reading them."""
+
+
+def write_twin(saved_model: Path, folder: Path) -> None:
+    """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    places: dict[bytes, int] = {}
+    with (folder / WEIGHTS).open("wb") as weights:
+        for name in SIGNATURES:
+            model = _convert(saved_model, name)
+            for tensor in model.graph.initializer:
+                if len(tensor.raw_data) >= SHARED_FROM:
+                    key = hashlib.sha256(tensor.raw_data).digest()
+                    if key not in places:
+                        places[key] = weights.seek(-weights.tell() % PAGE, 1)
+                        weights.write(tensor.raw_data)
+                    set_external_data(tensor, WEIGHTS, places[key], len(tensor.raw_data))
+                    tensor.ClearField("raw_data")
+            onnx.save_model(model, folder / f"{name}.onnx")
+
+
+def twin(folder: Path) -> Answer:
+    """Load a twin into ONNX Runtime, and ask it."""
+    import onnxruntime
+
+    sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in SIGNATURES}
+
+    def answer(signature: str, inputs: Arrays) -> Arrays:
+        return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
+
+    return answer
+
+
+def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arrays]]) -> str | None:
+    """Ask the SavedModel and its twin, and say where the first answers that differ do, or None."""
+    with session(saved_model) as expected:
+        return first_difference(expected, twin(folder), asked)
+
+
+def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
+    """Convert one signature; inputs and outputs are named and ordered as in the contract."""
+    # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
+    from tf2onnx import optimizer, tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
+        str(saved_model),
+        None,
+        None,
+        tag=["serve"],
+        signatures=[name],
+        return_initialized_tables=True,
+        return_tensors_to_rename=True,
+    )
+    wanted = SIGNATURES[name]
+    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
+    inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
+    names.update({tensor: twin_output(name, names[tensor]) for tensor in outputs})
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen, name="")
+        converted = process_tf_graph(
+            graph,
+            opset=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            tensors_to_rename=names,
+            initialized_tables=tables,
+            shape_override=_look_up_shapes(graph),
+            custom_rewriter=[_compare_strings],
+        )
+    return optimizer.optimize_graph(converted).make_model(name)
+
+
+def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
+    """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
+    finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
+    return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds}
+
+
+def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
+    """Turn the comparison of strings with one string, such as a mask token, into a look-up of that string.
+
+    tf2onnx casts strings to numbers to compare them, which fails on the first that is none.
+    """
+    for op in ops:
+        if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
+            continue
+        strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
+        equal = op.type == "Equal"
+        found = graph.make_node(
+            "CategoryMapper",
+            [op.input[strings]],
+            domain="ai.onnx.ml",
+            attr={
+                "cats_strings": [op.inputs[only].get_tensor_value(as_list=False).item()],
+                "cats_int64s": [int(equal)],
+                "default_int64": int(not equal),
+            },
+            dtypes=[onnx.TensorProto.INT64],
+            shapes=[graph.get_shape(op.input[strings])],
+        )
+        answer = graph.make_node(
+            "Cast", found.output, attr={"to": onnx.TensorProto.BOOL}, dtypes=[onnx.TensorProto.BOOL]
+        )
+        graph.replace_all_inputs(op.output[0], answer.output[0])
+        graph.remove_node(op.name)
+    return list(graph.get_nodes())
