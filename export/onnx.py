@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
@@ -17,6 +19,7 @@ import onnx
 import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
+from export.agreement import Answer, Arrays, first_difference, session
 from serving.contract import SIGNATURES, twin_output
 
 OPSET = 18
@@ -49,6 +52,24 @@ def write_twin(saved_model: Path, folder: Path) -> None:
             onnx.save_model(model, folder / f"{name}.onnx")
 
 
+def twin(folder: Path) -> Answer:
+    """Load a twin into ONNX Runtime, and ask it."""
+    import onnxruntime
+
+    sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in SIGNATURES}
+
+    def answer(signature: str, inputs: Arrays) -> Arrays:
+        return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
+
+    return answer
+
+
+def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arrays]]) -> str | None:
+    """Ask the SavedModel and its twin, and say where the first answers that differ do, or None."""
+    with session(saved_model) as expected:
+        return first_difference(expected, twin(folder), asked)
+
+
 def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
     """Convert one signature; inputs and outputs are named and ordered as in the contract."""
     # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
@@ -79,6 +100,7 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             tensors_to_rename=names,
             initialized_tables=tables,
             shape_override=_look_up_shapes(graph),
+            custom_rewriter=[_compare_strings],
         )
     return optimizer.optimize_graph(converted).make_model(name)
 
@@ -87,3 +109,33 @@ def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
     """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
     finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
     return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds}
+
+
+def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
+    """Turn the comparison of strings with one string, such as a mask token, into a look-up of that string.
+
+    tf2onnx casts strings to numbers to compare them, which fails on the first that is none.
+    """
+    for op in ops:
+        if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
+            continue
+        strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
+        equal = op.type == "Equal"
+        found = graph.make_node(
+            "CategoryMapper",
+            [op.input[strings]],
+            domain="ai.onnx.ml",
+            attr={
+                "cats_strings": [op.inputs[only].get_tensor_value(as_list=False).item()],
+                "cats_int64s": [int(equal)],
+                "default_int64": int(not equal),
+            },
+            dtypes=[onnx.TensorProto.INT64],
+            shapes=[graph.get_shape(op.input[strings])],
+        )
+        answer = graph.make_node(
+            "Cast", found.output, attr={"to": onnx.TensorProto.BOOL}, dtypes=[onnx.TensorProto.BOOL]
+        )
+        graph.replace_all_inputs(op.output[0], answer.output[0])
+        graph.remove_node(op.name)
+    return list(graph.get_nodes())

@@ -63,9 +63,10 @@ class Recommender(tf.Module):
         Only what the signatures read is kept with them. Saved whole, Keras would trace and keep every layer's own
         functions beside them, which nothing calls.
         """
+        signatures = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
-        tf.saved_model.save(kept, str(path), signatures={name: getattr(self, name) for name in SIGNATURES})
+        tf.saved_model.save(kept, str(path), signatures=signatures)
 
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
     def serving_default(self, user_id: tf.Tensor) -> Answer:

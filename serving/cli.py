@@ -5,16 +5,22 @@ Every command imports what it needs when it runs, so that `--help` answers at on
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from serving import cli_folders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
+
+
+for command in (cli_folders.inspect, cli_folders.config, cli_folders.label):
+    app.add_command(command)
 
 
 @app.command()
@@ -53,70 +59,71 @@ def recommend(
 
 
 @app.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
-@click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
-    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
-
-    PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
-    Any SavedModel will do, and nothing of it is executed, except with --answer.
-
-    \b
-    triptych inspect models/*/*
-    triptych inspect models/two_tower/7 --json
-    triptych inspect models/two_tower --answer 42
-    """
-    from serving.report import report
-
-    if not report(paths, user=answer, as_json=as_json):
-        sys.exit(1)
-
-
-@app.command()
-@click.argument("models", metavar="MODELS_DIR", type=click.Path(path_type=Path))
-@click.option("--base-path", default="/models", show_default=True, help="The models folder as the server sees it.")
-@click.option("--out", type=click.Path(path_type=Path), help="Where the files go; the models folder if not given.")
-@click.option("--label", "labels", multiple=True, help="Give this label to each model's newest version (repeatable).")
-def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str, ...]) -> None:
-    r"""Write TensorFlow Serving's models.config, batching.config and monitoring.config for a models folder.
-
-    Labels that an earlier models.config gives are kept.
-
-    \b
-    triptych config models
-    triptych config models --label stable --base-path /srv/models --out docker/config
-    """
-    from serving.config import write_configs
-
-    for path in write_configs(models, base_path=base_path, out=out or models, labels=labels):
-        click.echo(path)
-
-
-@app.command()
-@click.argument("model")
-@click.argument("changes", nargs=-1, required=True, metavar="LABEL=VERSION…")
 @click.option(
-    "--config",
-    "path",
-    type=click.Path(path_type=Path),
-    default="models/models.config",
-    show_default=True,
-    help="The file to rewrite, in one step. A server sees that only in a mounted folder, not in a mounted file.",
+    "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
 )
-@click.option("--models", type=click.Path(path_type=Path), help="The models folder; found by the file if not given.")
-def label(*, model: str, changes: tuple[str, ...], path: Path, models: Path | None) -> None:
-    r"""Move a model's version labels, in the models.config that a running server reads again.
+@click.option(
+    "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
+@click.option("--rest-port", default=8501, show_default=True, help="REST port; 0 picks a free one.")
+@click.option("--grpc-port", default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "onnx", "tensorflow"]),
+    default="auto",
+    show_default=True,
+    help="ONNX Runtime on the twin, TensorFlow on the SavedModel, or auto: TensorFlow where there is no twin.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the ports."
+)
+@click.option(
+    "--monitoring-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's monitoring configuration."
+)
+@click.option(
+    "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
+)
+@click.option("--access-log/--no-access-log", default=False, show_default=True, help="One log line for each request.")
+def serve(
+    *,
+    models: Path | None,
+    model_config_file: Path | None,
+    host: str,
+    rest_port: int,
+    grpc_port: int,
+    engine: Literal["auto", "onnx", "tensorflow"],
+    workers: int,
+    monitoring_config_file: Path | None,
+    batching: bool,
+    access_log: bool,
+) -> None:
+    """Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
-    A model that bears labels is served at those versions only: a version published later waits for its label.
+    New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
 
     \b
-    triptych label two_tower canary=7 stable=6 --config models.config
-    triptych label two_tower canary=
+    Example:
+      triptych serve --models models
+      curl -d '{"instances": ["42"]}' http://127.0.0.1:8501/v1/models/two_tower:predict
     """
-    from serving.config import label_versions
-    from serving.labels import parse_changes
+    if models is not None and model_config_file is not None:
+        raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving import server
+    from serving import workers as several
 
-    changed = label_versions(path, model, parse_changes(changes), models=models)
-    labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))
-    click.echo(f"{model}: {labels or 'no labels, the newest version answers'}")
+    config = server.Config(
+        models=models or (Path("models") if model_config_file is None else None),
+        model_config_file=model_config_file,
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        engine=engine,
+        workers=workers,
+        monitoring_config_file=monitoring_config_file,
+        batching=batching,
+        access_log=access_log,
+    )
+    server.set_up_logging(access_log=access_log)
+    run = several.run if workers > 1 else server.run
+    run(config, lambda ready: click.echo(str(ready)))
