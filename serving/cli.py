@@ -5,17 +5,22 @@ Every command imports what it needs when it runs, so that `--help` answers at on
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 import click
+
+from serving import cli_folders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
+
+
+for command in (cli_folders.inspect, cli_folders.config, cli_folders.label):
+    app.add_command(command)
 
 
 @app.command()
@@ -51,27 +56,6 @@ def recommend(
     from serving.tables import print_ranking
 
     print_ranking(answer, title=f"{model}, user {user}")
-
-
-@app.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
-@click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
-    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
-
-    PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
-    Any SavedModel will do, and nothing of it is executed, except with --answer.
-
-    \b
-    triptych inspect models/*/*
-    triptych inspect models/two_tower/7 --json
-    triptych inspect models/two_tower --answer 42
-    """
-    from serving.report import report
-
-    if not report(paths, user=answer, as_json=as_json):
-        sys.exit(1)
 
 
 @app.command()
@@ -125,7 +109,8 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
-    from serving import server, workers as several
+    from serving import server
+    from serving import workers as several
 
     config = server.Config(
         models=models or (Path("models") if model_config_file is None else None),
