@@ -71,3 +71,8 @@ def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> No
 
     if not report(paths, user=answer, as_json=as_json):
         sys.exit(1)
+
+
+@app.group()
+def bench() -> None:
+    """Measure, on this machine, what the README gives figures for."""
