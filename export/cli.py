@@ -16,7 +16,7 @@ import click
 from export.flags import configure, hyper_parameters
 from export.recipes import DEFAULT_RECIPE
 from serving import contract
-from serving.cli import app
+from serving.cli import app, bench
 from serving.errors import Failure
 
 MODEL = click.Choice(contract.MODELS)
@@ -53,6 +53,18 @@ def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: i
         origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
         trained = pipeline.train(origin, interactions)
         pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+
+
+@bench.command("index")
+def bench_index() -> None:
+    """Measure the index against TFRS's own and against the product alone, on the same vectors.
+
+    Example: triptych bench index
+    """
+    _with_tensorflow()
+    from export.index_bench import print_bench
+
+    print_bench()
 
 
 def _with_tensorflow() -> Any:

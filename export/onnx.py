@@ -78,18 +78,11 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
 
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
-        str(saved_model),
-        None,
-        None,
-        tag=["serve"],
-        signatures=[name],
-        return_initialized_tables=True,
-        return_tensors_to_rename=True,
+        str(saved_model), None, None, ["serve"], [name], return_initialized_tables=True, return_tensors_to_rename=True
     )
     wanted = SIGNATURES[name]
-    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
     inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
-    names.update({tensor: twin_output(name, names[tensor]) for tensor in outputs})
+    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
@@ -97,7 +90,7 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             opset=OPSET,
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename=names,
+            tensors_to_rename=names | {tensor: twin_output(name, names[tensor]) for tensor in outputs},
             initialized_tables=tables,
             shape_override=_look_up_shapes(graph),
             custom_rewriter=[_compare_strings],
@@ -120,16 +113,13 @@ def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
         if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
             continue
         strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
-        equal = op.type == "Equal"
+        keys = [op.inputs[only].get_tensor_value(as_list=False).item()]
+        hit = int(op.type == "Equal")
         found = graph.make_node(
             "CategoryMapper",
             [op.input[strings]],
             domain="ai.onnx.ml",
-            attr={
-                "cats_strings": [op.inputs[only].get_tensor_value(as_list=False).item()],
-                "cats_int64s": [int(equal)],
-                "default_int64": int(not equal),
-            },
+            attr={"cats_strings": keys, "cats_int64s": [hit], "default_int64": 1 - hit},
             dtypes=[onnx.TensorProto.INT64],
             shapes=[graph.get_shape(op.input[strings])],
         )

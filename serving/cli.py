@@ -127,3 +127,8 @@ def serve(
     server.set_up_logging(access_log=access_log)
     run = several.run if workers > 1 else server.run
     run(config, lambda ready: click.echo(str(ready)))
+
+
+@app.group()
+def bench() -> None:
+    """Measure this machine: ratios of what ran in one run."""
