@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,13 +76,22 @@ def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arr
 def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
     """Convert one signature; inputs and outputs are named and ordered as in the contract."""
     # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")
     from tf2onnx import optimizer, tf_loader
     from tf2onnx.tfonnx import process_tf_graph
 
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
-        str(saved_model), None, None, ["serve"], [name], return_initialized_tables=True, return_tensors_to_rename=True
-    )
+    with _no_stderr():
+        frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
+            str(saved_model),
+            None,
+            None,
+            ["serve"],
+            [name],
+            return_initialized_tables=True,
+            return_tensors_to_rename=True,
+        )
     wanted = SIGNATURES[name]
     inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
     outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
@@ -96,6 +108,20 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             custom_rewriter=[_compare_strings],
         )
     return optimizer.optimize_graph(converted).make_model(name)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what C++ writes: the optimizer says with every start that there is no GPU, and no log level reaches it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:

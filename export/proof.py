@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,7 @@ def check(version: Path, cases: Path) -> str | None:
         for signature, inputs, expected in _read(cases):
             wrong = difference(expected, saved(signature, inputs))
             if wrong is not None:
-                return f"{signature} asked with { {k: v.tolist() for k, v in inputs.items()} }: {wrong}"
+                return f"{signature} asked with { {name: value.tolist() for name, value in inputs.items()} }: {wrong}"
         return _compare_twin(saved, version / TWIN, cases)
 
 
@@ -69,13 +70,13 @@ def _compare_twin(saved: Answer, folder: Path, cases: Path) -> str | None:
 
 
 def _write(path: Path, cases: list[Case]) -> None:
-    arrays = {}
+    arrays: dict[str, Any] = {}
     for number, (signature, inputs, outputs) in enumerate(cases):
         for side, named in (("in", inputs), ("out", outputs)):
             for name, value in named.items():
                 text = value.dtype == object
                 arrays[f"{number}/{signature}/{side}/{name}"] = value.astype(np.str_) if text else value
-    np.savez(path, **arrays)
+    np.savez(path, allow_pickle=False, **arrays)
 
 
 def _read(path: Path) -> Iterator[Case]:
