@@ -64,7 +64,7 @@ def difference(expected: Arrays, found: Arrays) -> str | None:
     apart = np.argwhere(np.abs(wanted - got) > _tolerances(wanted))
     if len(apart):
         at = tuple(apart[0].tolist())
-        return f"score{list(at)} is {got[at]!r}, expected {wanted[at]!r}"
+        return f"score{list(at)} is {float(got[at])!r}, expected {float(wanted[at])!r}"
     return _misplaced(expected["item"], found["item"], wanted) if "item" in expected else None
 
 

@@ -40,10 +40,11 @@ PAGE = 4096
 def write_twin(saved_model: Path, folder: Path) -> None:
     """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    loaded = tf.saved_model.load(str(saved_model))
     places: dict[bytes, int] = {}
     with (folder / WEIGHTS).open("wb") as weights:
         for name in SIGNATURES:
-            model = _convert(saved_model, name)
+            model = _convert(loaded, name)
             for tensor in model.graph.initializer:
                 if len(tensor.raw_data) >= SHARED_FROM:
                     key = hashlib.sha256(tensor.raw_data).digest()
@@ -73,8 +74,8 @@ def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arr
         return first_difference(expected, twin(folder), asked)
 
 
-def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
-    """Convert one signature; inputs and outputs are named and ordered as in the contract."""
+def _convert(loaded: Any, name: str) -> onnx.ModelProto:
+    """Convert one signature of a loaded SavedModel; inputs and outputs are named and ordered as in the contract."""
     # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")
     from tf2onnx import optimizer, tf_loader
@@ -82,19 +83,13 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
 
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    function, wanted = loaded.signatures[name], SIGNATURES[name]
+    # A loaded function takes and gives tensors in the order of their names; its variables follow its inputs.
+    fed = dict(zip(sorted(wanted.inputs), (tensor.name for tensor in function.inputs), strict=False))
+    got = dict(zip(sorted(wanted.outputs), (tensor.name for tensor in function.outputs), strict=True))
+    inputs, outputs = [fed[key] for key in wanted.inputs], [got[key] for key in wanted.outputs]
     with _no_stderr():
-        frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
-            str(saved_model),
-            None,
-            None,
-            ["serve"],
-            [name],
-            return_initialized_tables=True,
-            return_tensors_to_rename=True,
-        )
-    wanted = SIGNATURES[name]
-    inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
-    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
+        frozen, tables = tf_loader.from_trackable(loaded, function, inputs, outputs, large_model=False)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
@@ -102,7 +97,8 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             opset=OPSET,
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename=names | {tensor: twin_output(name, names[tensor]) for tensor in outputs},
+            tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
+            | {got[key]: twin_output(name, key) for key in wanted.outputs},
             initialized_tables=tables,
             shape_override=_look_up_shapes(graph),
             custom_rewriter=[_compare_strings],
