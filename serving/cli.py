@@ -131,4 +131,45 @@ def serve(
 
 @app.group()
 def bench() -> None:
-    """Measure this machine: ratios of what ran in one run."""
+    """Measure servers and indexes."""
+
+
+@bench.command(name="serve")
+@click.option("--url", "urls", multiple=True, help="A server's REST address; may be repeated.")
+@click.option("--grpc", "targets", multiple=True, metavar="HOST:PORT", help="A server's gRPC address; may be repeated.")
+@click.option("--model", default="two_tower", show_default=True, help="The model's name on every server.")
+@click.option(
+    "--signature",
+    type=click.Choice(["serving_default", "recommend"]),
+    default="serving_default",
+    show_default=True,
+    help="What is asked, each time for 10 items.",
+)
+@click.option("--users", default=943, show_default=True, help="Users 1 to this are asked for in turn.")
+@click.option("--seconds", default=3.0, show_default=True, help="How long each run is counted.")
+def bench_serve(
+    *, urls: tuple[str, ...], targets: tuple[str, ...], model: str, signature: str, users: int, seconds: float
+) -> None:
+    r"""Load servers that speak TensorFlow Serving's APIs with 1, 8 and 32 clients; of two, print the ratio.
+
+    The last column is the share of one core that the load generator itself took.
+
+    \b
+    triptych bench serve --url http://127.0.0.1:8501 --grpc 127.0.0.1:8500
+    triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 --signature recommend
+    """
+    servers = [*urls, *(f"grpc://{target}" for target in targets)] or ["http://127.0.0.1:8501"]
+    from serving import bench as measuring
+
+    click.echo(measuring.HEADING)
+    loads = measuring.measure(
+        servers,
+        model=model,
+        signature=signature,
+        users=users,
+        seconds=seconds,
+        on_load=lambda load: click.echo(measuring.describe(load)),
+    )
+    if len(servers) == 2:
+        for clients, rate, p50, p99 in measuring.ratios(loads):
+            click.echo(f"{clients:>7} clients: {rate:.2f} times the requests/s, {p50:.2f} the p50, {p99:.2f} the p99")

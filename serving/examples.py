@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from google.protobuf import text_format
 
-from serving import json_requests, rapidjson
+from serving import json_requests, json_text
 from serving.decimals import decimal
 from serving.engine import Servable, Signature
-from serving.json_instances import base64_value, is_base64, lossless
+from serving.json_values import base64_value, is_base64, lossless
 from serving.proto import serving_pb2
 from serving.rapidjson import MISSING, Object
 from serving.status import Code, Refusal, invalid
@@ -88,7 +88,7 @@ def _examples(document: Object) -> list[bytes]:
 
 
 def _format(document: Object, problem: str) -> Refusal:
-    return invalid(f"JSON Value: {rapidjson.render(document)} {problem}")
+    return invalid(f"JSON Value: {json_text.render(document)} {problem}")
 
 
 def _example(value: Any) -> bytes:
@@ -117,7 +117,7 @@ def _add(feature: serving_pb2.Feature, name: str, item: Any) -> None:
     if before not in (None, f"{kind}_list"):
         raise invalid(f"Unexpected element type in feature: {name} expecting type: {before.removesuffix('_list')}")
     if kind == "float" and not lossless(item, types_pb2.DT_FLOAT):
-        raise invalid(f"Cannot convert JSON value: {rapidjson.render(item)} to float without loss of precision.")
+        raise invalid(f"Cannot convert JSON value: {json_text.render(item)} to float without loss of precision.")
     if kind == "int64" and item >= 1 << 63:
         raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
     getattr(feature, f"{kind}_list").value.append(value)
@@ -151,7 +151,7 @@ def _classes(outputs: dict[str, Array], count: int) -> list[bytes]:
 
 def _pair(label: Any, score: Any) -> bytes:
     text = label if isinstance(label, bytes) else label.encode("utf-8", "surrogateescape")
-    return b"[" + rapidjson.quote(text) + b", " + decimal(float(score), single=True).encode() + b"]"
+    return b"[" + json_text.quote(text) + b", " + decimal(float(score), single=True).encode() + b"]"
 
 
 def _values(outputs: dict[str, Array], count: int) -> list[bytes]:

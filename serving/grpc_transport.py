@@ -72,7 +72,9 @@ class Grpc:
         try:
             # Retries by a service config would repeat UNAVAILABLE answers as well. Waiting for the channel to be ready
             # repairs a broken connection, and gRPC itself repeats what no server has seen.
-            reply = self._predict(_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True)
+            reply = self._predict(
+                predict_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise no_answer(self._server, self._timeout) from error
@@ -96,7 +98,8 @@ class Grpc:
         self._connected = True
 
 
-def _request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+    """Write a request; strings may be text or bytes."""
     request = serving_pb2.PredictRequest()
     request.model_spec.name = target.model
     request.model_spec.signature_name = signature

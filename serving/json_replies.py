@@ -13,7 +13,7 @@ import numpy as np
 import orjson
 from tensorboard.compat.proto import types_pb2
 
-from serving import rapidjson
+from serving import json_text
 from serving.decimals import decimal
 from serving.status import invalid
 from serving.tensors import OF_NUMPY, Array, type_name
@@ -24,7 +24,7 @@ BYTES_SUFFIX = "_bytes"
 
 def error(message: str) -> bytes:
     """Write a refusal."""
-    return b'{\n    "error": ' + rapidjson.quote(message.encode("utf-8", "surrogateescape")) + b"\n}"
+    return b'{\n    "error": ' + json_text.quote(message.encode("utf-8", "surrogateescape")) + b"\n}"
 
 
 def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
@@ -99,7 +99,7 @@ def _exact(outputs: dict[str, Array], rows: bool) -> bytes:
 def _members(parts: dict[str, Any]) -> bytes:
     if len(parts) == 1:
         return _join(next(iter(parts.values())))
-    members = (rapidjson.quote(name.encode()) + b": " + _join(value) for name, value in parts.items())
+    members = (json_text.quote(name.encode()) + b": " + _join(value) for name, value in parts.items())
     return b"{" + b",".join(b"\n            " + member for member in members) + b"\n        }"
 
 
@@ -112,7 +112,7 @@ def _values(array: Array, *, as_bytes: bool) -> Any:
     flat = array.ravel()
     if array.dtype == object:
         raw = [value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in flat]
-        texts = [b'{"b64": "' + base64.b64encode(v) + b'"}' if as_bytes else rapidjson.quote(v) for v in raw]
+        texts = [b'{"b64": "' + base64.b64encode(v) + b'"}' if as_bytes else json_text.quote(v) for v in raw]
     elif array.dtype.kind == "f":
         texts = [decimal(value, single=array.dtype == np.float32).encode() for value in flat.tolist()]
     else:

@@ -17,7 +17,7 @@ import numpy as np
 import orjson
 from tensorboard.compat.proto import types_pb2
 
-from serving import json_instances, rapidjson
+from serving import json_instances, json_text, json_values, rapidjson
 from serving.rapidjson import MISSING, Object
 from serving.status import invalid
 from serving.tensors import KINDS, Array, strings
@@ -59,7 +59,7 @@ def parse(body: bytes) -> Object:
     except rapidjson.ParseError as error:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, Object):
-        raise invalid(f"JSON Value: {rapidjson.render(document)} Is not object")
+        raise invalid(f"JSON Value: {json_text.render(document)} Is not object")
     return document
 
 
@@ -69,7 +69,7 @@ def signature_name(document: Object) -> str:
     if name is MISSING:
         return ""
     if not isinstance(name, bytes):
-        text = rapidjson.render(document)
+        text = json_text.render(document)
         raise invalid(f"JSON Value: {text} not formatted correctly. 'signature_name' key must be a string value.")
     return name.decode("utf-8", "surrogateescape")
 
@@ -146,7 +146,7 @@ def _array(values: Any, dtype: int) -> Array | None:
     return np.array(flat, dtype=_WIDE.get(dtype, KINDS[dtype].numpy)).astype(KINDS[dtype].numpy).reshape(shape)
 
 
-_WIDE = {types_pb2.DT_FLOAT: np.float64} | dict.fromkeys(json_instances.NARROW, np.int64)
+_WIDE = {types_pb2.DT_FLOAT: np.float64} | dict.fromkeys(json_values.NARROW, np.int64)
 
 
 def _fits(flat: list[Any], dtype: int) -> bool:
@@ -155,11 +155,11 @@ def _fits(flat: list[Any], dtype: int) -> bool:
         return types <= {str}
     if dtype == types_pb2.DT_BOOL:
         return types <= {bool}
-    if dtype in json_instances.INTEGERS:
-        low, high = json_instances.INTEGERS[dtype]
+    if dtype in json_values.INTEGERS:
+        low, high = json_values.INTEGERS[dtype]
         return types <= {int} and (not flat or (low <= min(flat) and max(flat) <= high))
-    if dtype in json_instances.DECIMALS:
-        return types <= {int, float} and all(json_instances.lossless(value, dtype) for value in flat)
+    if dtype in json_values.DECIMALS:
+        return types <= {int, float} and all(json_values.lossless(value, dtype) for value in flat)
     return False
 
 
@@ -186,4 +186,4 @@ def _exact(body: bytes, find_inputs: FindInputs) -> Decoded:
 
 
 def _malformed(document: Object, problem: str) -> Exception:
-    return invalid(f"JSON Value: {rapidjson.render(document)} {problem}")
+    return invalid(f"JSON Value: {json_text.render(document)} {problem}")

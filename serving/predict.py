@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from google.protobuf import wrappers_pb2
+from google.protobuf import json_format, wrappers_pb2
+from google.protobuf.message import Message
 
 from serving.batching import Batcher, Done, Outputs
 from serving.engine import Servable, Signature, check_dtypes, check_outputs
@@ -112,6 +113,17 @@ def verify_inputs(signature: Signature, inputs: dict[str, Array]) -> None:
     """Refuse names and dtypes that are not the signature's."""
     verify_names(signature, inputs)
     check_dtypes(signature, inputs)
+
+
+def as_json(message: Message) -> str:
+    """Write a message as TensorFlow Serving's REST API does: names as in the .proto file, defaults spelt out."""
+    return json_format.MessageToJson(
+        message,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+        indent=1,
+        ensure_ascii=False,
+    )
 
 
 def _join(names: Iterable[Any]) -> str:

@@ -10,15 +10,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from google.protobuf import json_format
-from google.protobuf.message import Message
-
 from serving import examples, json_replies, json_requests
 from serving.batching import Outputs
 from serving.engine import Servable, Signature
-from serving.http_server import HTML, JSON, Request, Respond, page
+from serving.http_messages import HTML, JSON, Request, Respond, page
 from serving.observer import Observer
-from serving.predict import Predictor, finish, model_spec, signature_map, status_response, verify_inputs
+from serving.predict import Predictor, as_json, finish, model_spec, signature_map, status_response, verify_inputs
 from serving.routes import METHODS, Route, in_api, route, split
 from serving.status import HTTP, Code, Refusal, invalid
 
@@ -127,12 +124,12 @@ class _Exchange:
 
     def _metadata(self) -> bytes:
         servable = self._find()
-        spec, signatures = _json(model_spec(servable)), _json(signature_map(servable))
+        spec, signatures = as_json(model_spec(servable)), as_json(signature_map(servable))
         return f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {signatures}\n}}\n}}\n'.encode()
 
     def _status(self) -> bytes:
         response = status_response(self._api.predictor.repository, self._route.model, self._route.version)
-        return (_json(response) + "\n").encode()
+        return (as_json(response) + "\n").encode()
 
     def _body(self) -> bytes:
         """Return the body, unpacked if it came packed; what does not unpack is empty, as in TensorFlow Serving.
@@ -189,13 +186,3 @@ class _Exchange:
                 code=code,
                 seconds=time.perf_counter() - self._start,
             )
-
-
-def _json(message: Message) -> str:
-    return json_format.MessageToJson(
-        message,
-        preserving_proto_field_name=True,
-        always_print_fields_with_no_presence=True,
-        indent=1,
-        ensure_ascii=False,
-    )

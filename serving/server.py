@@ -21,7 +21,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from serving import engine
 from serving.batching import new_pool
 from serving.errors import Failure
-from serving.http_server import HttpServer, Limits
+from serving.http_messages import Limits
+from serving.http_server import HttpServer
 from serving.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.observer import Observer
 from serving.predict import Predictor

@@ -359,7 +359,9 @@ def test_answer_runs_the_saved_model_where_there_is_no_twin(version):
 def test_answer_without_a_twin_and_without_tensorflow_is_one_sentence(version):
     result = run("inspect", str(version), "--answer", "42", forbid="tensorflow")
     assert result.returncode == 1
-    assert "has no ONNX twin of recommend, and TensorFlow is not installed to run it" in result.stderr
+    assert (
+        "has no ONNX twin of all its signatures, and TensorFlow, which would run it, is not installed" in result.stderr
+    )
     assert "Traceback" not in result.stderr
 
 
