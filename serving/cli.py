@@ -114,7 +114,7 @@ def serve(
     batching: bool,
     access_log: bool,
 ) -> None:
-    """Serve a models folder as TensorFlow Serving does, over REST and gRPC.
+    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
     New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
 
@@ -125,7 +125,8 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
-    from serving import server, workers as several
+    from serving import server
+    from serving import workers as several
 
     config = server.Config(
         models=models or (Path("models") if model_config_file is None else None),
