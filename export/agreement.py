@@ -15,14 +15,17 @@ import numpy as np
 import numpy.typing as npt
 
 from export.interactions import Interactions
-from serving.contract import PADDING, SIGNATURES
+from serving.contract import LOWEST, PADDING, SIGNATURES
 
 Arrays = dict[str, npt.NDArray[Any]]
 Answer = Callable[[str, Arrays], Arrays]
 """Ask something for a signature: named inputs in, named outputs out, strings as str in arrays of dtype object."""
 
 TOLERANCE = 1e-5
-"""How far two scores may be apart: absolutely, or relative to the greater one where that is above 1."""
+"""How far two scores may be apart: absolutely, or relative to the greatest score of their row where that is above 1.
+
+Of their row, because a sum is no more exact than its terms: a score of a half may be the difference of two hundreds.
+"""
 
 SAMPLE = 1000
 """Users, and items, asked for by name; a larger data set is sampled evenly."""
@@ -60,11 +63,12 @@ def difference(expected: Arrays, found: Arrays) -> str | None:
     if "known" in expected and not np.array_equal(expected["known"], found["known"]):
         return f"known is {found['known'].tolist()}, expected {expected['known'].tolist()}"
     wanted, got = expected["score"].astype(np.float64), found["score"].astype(np.float64)
-    apart = np.argwhere(~_close(wanted, got))
+    allowed = _allowed(wanted)
+    apart = np.argwhere(~(np.abs(wanted - got) <= allowed))
     if len(apart):
         at = tuple(apart[0].tolist())
         return f"score{list(at)} is {float(got[at])!r}, expected {float(wanted[at])!r}"
-    return _misplaced(expected["item"], found["item"], wanted) if "item" in expected else None
+    return _misplaced(expected["item"], found["item"], wanted, allowed) if "item" in expected else None
 
 
 def first_difference(expected: Answer, found: Answer, asked: Iterable[tuple[str, Arrays]]) -> str | None:
@@ -112,11 +116,15 @@ def _sample(names: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
     return names[::step].astype(object)
 
 
-def _close(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    return np.abs(left - right) <= TOLERANCE * np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))
+def _allowed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Say for `[b, k]` scores, or for `[b]` of which all are one row, how far each may be off."""
+    held = np.where(scores > LOWEST, np.abs(scores), 0.0)
+    return np.broadcast_to(TOLERANCE * held.max(axis=-1, keepdims=True, initial=1.0), scores.shape)
 
 
-def _misplaced(wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.NDArray[np.float64]) -> str | None:
+def _misplaced(
+    wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.NDArray[np.float64], allowed: npt.NDArray[np.float64]
+) -> str | None:
     """Name the first place that holds another item, unless the two score the same as far as can be told."""
     for row, place in np.argwhere(wanted != found).tolist():
         name, names = found[row, place], wanted[row].tolist()
@@ -124,7 +132,8 @@ def _misplaced(wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.ND
         # What is not among the wanted can only have taken one of the last places, from an item of the same score.
         at = names.index(name) if name in names else held - 1
         twice = found[row].tolist().count(name) > 1
-        if name == PADDING or place >= held or twice or not _close(scores[row, at], scores[row, place]):
+        near = abs(scores[row, at] - scores[row, place]) <= allowed[row, place]
+        if name == PADDING or place >= held or twice or not near:
             return f"item[{row}, {place}] is {name!r}, expected {names[place]!r}"
     return None
 
