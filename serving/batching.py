@@ -32,7 +32,7 @@ MAX_WAITING = 4096
 """Requests that may wait for one signature before further ones are refused."""
 
 INLINE_SECONDS = 0.002
-"""A graph that takes longer leaves the event loop for a thread: a thread costs 0.05 ms, a blocked loop costs everyone."""
+"""A graph that takes longer leaves the event loop for a thread: that costs 0.05 ms, a blocked loop costs everyone."""
 
 Outputs = dict[str, Array]
 Done = Callable[[Outputs | Refusal], None]

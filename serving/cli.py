@@ -98,7 +98,7 @@ def serve(
     batching: bool,
     access_log: bool,
 ) -> None:
-    """Serve a models folder as TensorFlow Serving does, over REST and gRPC.
+    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
     New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
 

@@ -1,4 +1,4 @@
-"""Floating point numbers as TensorFlow Serving writes them: six digits where they are enough, else as many as it takes."""
+"""Floating point numbers as TensorFlow Serving writes them: six digits where they are enough, else all it takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run one version folder: ONNX Runtime on the twin where there is one, TensorFlow on the SavedModel where there is none.
+"""Run one version folder: ONNX Runtime on the twin where there is one, else TensorFlow on the SavedModel.
 
 What a signature is (names, dtypes, metadata) is read from saved_model.pb with tensorboard's copy of the messages, so
 a version whose every signature has a twin never loads TensorFlow. Both engines answer with the same arrays; a string
@@ -30,7 +30,7 @@ TWIN = "assets.extra/onnx"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Signature:
-    """One signature: what metadata says of it, its inputs' dtypes and its outputs' names (both sorted), and how to run it."""
+    """One signature: its definition, its inputs' dtypes and its outputs' names (both sorted), and how to run it."""
 
     name: str
     definition: meta_graph_pb2.SignatureDef
@@ -124,7 +124,7 @@ def _runnable(definition: meta_graph_pb2.SignatureDef) -> bool:
 
 
 def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:
-    """Answer for a signature that cannot run: it has no tensors to fetch, or no twin where TensorFlow is not allowed."""
+    """Answer for a signature that cannot run: no tensors to fetch, or no twin where TensorFlow is not allowed."""
 
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         if _runnable(definition):

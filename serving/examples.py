@@ -5,12 +5,12 @@ None of this project's signatures is of that kind, so what a caller gets here is
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from google.protobuf import text_format
+from tensorboard.compat.proto import types_pb2
 
 from serving import json_requests, json_text
 from serving.decimals import decimal
@@ -20,7 +20,6 @@ from serving.proto import serving_pb2
 from serving.rapidjson import MISSING, Object
 from serving.status import Code, Refusal, invalid
 from serving.tensors import Array, strings
-from tensorboard.compat.proto import types_pb2
 
 
 def answer(verb: str, body: bytes, find: Callable[[], Servable]) -> bytes:
@@ -107,12 +106,8 @@ def _example(value: Any) -> bytes:
 def _add(feature: serving_pb2.Feature, name: str, item: Any) -> None:
     if item is None or isinstance(item, list) or (isinstance(item, Object) and not is_base64(item)):
         raise invalid(f"Feature: {name} has element with unexpected JSON type: {_type(item)}")
-    if isinstance(item, float):
-        kind, value = "float", item
-    elif isinstance(item, int):
-        kind, value = "int64", int(item)
-    else:
-        kind, value = "bytes", item if isinstance(item, bytes) else base64_value(item)
+    value: Any = item if not isinstance(item, Object) else base64_value(item)
+    kind = "float" if isinstance(value, float) else "int64" if isinstance(value, int) else "bytes"
     before = feature.WhichOneof("kind")
     if before not in (None, f"{kind}_list"):
         raise invalid(f"Unexpected element type in feature: {name} expecting type: {before.removesuffix('_list')}")

@@ -1,4 +1,4 @@
-"""Whole requests in, whole replies out: what the HTTP server and its handler pass to each other, and libevent's pages."""
+"""What the HTTP server and its handler pass to each other, whole requests and whole replies; libevent's pages."""
 
 from __future__ import annotations
 

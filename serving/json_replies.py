@@ -16,7 +16,7 @@ from tensorboard.compat.proto import types_pb2
 from serving import json_text
 from serving.decimals import decimal
 from serving.status import invalid
-from serving.tensors import OF_NUMPY, Array, type_name
+from serving.tensors import OF_NUMPY, Array, strings, type_name
 
 BYTES_SUFFIX = "_bytes"
 """An output whose name ends so holds bytes, not text: each value is written as ``{"b64": …}``."""
@@ -28,7 +28,7 @@ def error(message: str) -> bytes:
 
 
 def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
-    """Write a predict reply: ``predictions``, one value or object for each row, or ``outputs``, one tensor for each name.
+    """Write a predict reply: ``predictions``, a value or object for each row, or ``outputs``, a tensor for each name.
 
     Raises:
         Refusal: rows are asked for and the outputs do not have one common first dimension, or JSON cannot hold a dtype.
@@ -37,20 +37,21 @@ def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
         raise invalid("Cannot convert empty tensor map to JSON")
     if rows:
         _check_rows(outputs)
-    for name, array in outputs.items():
-        if (
-            array.dtype == object
-            and name.endswith(BYTES_SUFFIX)
-            or array.dtype.kind == "f"
-            and not np.isfinite(array).all()
-        ):
-            return _exact(outputs, rows)
+    for array in outputs.values():
         if OF_NUMPY[array.dtype] in (types_pb2.DT_HALF, types_pb2.DT_UINT16):
             raise invalid(f"Failed to write JSON value for tensor type: {type_name(OF_NUMPY[array.dtype])}")
+    if not all(_is_plain(name, array) for name, array in outputs.items()):
+        return _exact(outputs, rows)
     try:
         return _fast(outputs, rows)
     except (TypeError, UnicodeDecodeError):  # a string that is no UTF-8
         return _exact(outputs, rows)
+
+
+def _is_plain(name: str, array: Array) -> bool:
+    if array.dtype.kind == "f":
+        return bool(np.isfinite(array).all())
+    return array.dtype != object or not name.endswith(BYTES_SUFFIX)
 
 
 def _check_rows(outputs: dict[str, Array]) -> None:
@@ -75,16 +76,15 @@ def _fast(outputs: dict[str, Array], rows: bool) -> bytes:
 
 
 def _plain(array: Array) -> Any:
-    """Return what orjson can write: numpy itself for floats (it writes a float32 with a float32's digits), else lists."""
+    """Return what orjson can write: numpy itself for floats (a float32 gets a float32's digits), else lists."""
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array) if array.ndim else array[()]
     if array.dtype != object:
         return array.tolist()
-    values = array.tolist()
-    if any(type(value) is bytes for value in array.ravel()):
-        flat = [value.decode() if isinstance(value, bytes) else value for value in array.ravel()]
-        values = np.array(flat, dtype=object).reshape(array.shape).tolist()
-    return values
+    flat = array.ravel().tolist()
+    if bytes not in set(map(type, flat)):
+        return array.tolist()
+    return strings([value.decode() if type(value) is bytes else value for value in flat], array.shape).tolist()
 
 
 def _exact(outputs: dict[str, Array], rows: bool) -> bytes:

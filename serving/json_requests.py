@@ -1,4 +1,4 @@
-"""The body of a REST predict request to tensors: what is accepted, and what each refusal says, as TensorFlow Serving does.
+"""The body of a REST predict request to tensors: accepted and refused, and in which words, as TensorFlow Serving does.
 
 Two paths, one answer. ``decode`` lets orjson and numpy do the ordinary request; whatever they could judge differently
 (a duplicate key, a wrong type, a number out of range, a ragged list, bad JSON) is decided by ``_exact`` on RapidJSON's
@@ -101,7 +101,7 @@ def _fast(body: bytes, document: Any, find_inputs: FindInputs) -> Decoded | None
 
 
 def _no_duplicates(body: bytes, document: dict[str, Any]) -> bool:
-    """Tell whether every key of the text is in the document: orjson keeps a duplicate's last value, RapidJSON its first."""
+    """Tell whether every key of the text is in the document: of duplicates orjson keeps the last, RapidJSON the first."""
     keys = len(document)
     for value in document.values():
         if type(value) is dict:

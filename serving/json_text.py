@@ -1,4 +1,4 @@
-"""JSON as TensorFlow Serving's printer (RapidJSON 1.1) writes it: what its errors quote, and strings that are no UTF-8."""
+"""JSON as TensorFlow Serving's printer (RapidJSON 1.1) writes it: what errors quote, strings that are no UTF-8."""
 
 from __future__ import annotations
 

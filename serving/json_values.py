@@ -1,4 +1,4 @@
-"""One JSON value to one element of a tensor: which numbers fit which dtype, base64, and the wording of what does not."""
+"""One JSON value to one element of a tensor: what fits which dtype, base64, and the wording of what does not."""
 
 from __future__ import annotations
 
@@ -51,23 +51,23 @@ def leaf(value: Any, dtype: int) -> Any:
         if dtype != types_pb2.DT_STRING:
             raise _type_error(value, dtype)
         return base64_value(value)
-    if dtype == types_pb2.DT_STRING:
-        fits = isinstance(value, bytes)
-    elif dtype == types_pb2.DT_BOOL:
-        fits = isinstance(value, bool)
-    elif dtype in INTEGERS:
-        fits = type(value) is int and INTEGERS[dtype][0] <= value <= INTEGERS[dtype][1]
-    elif dtype in DECIMALS:
-        fits = type(value) in (int, float)
-        if fits and not lossless(value, dtype):
-            raise invalid(
-                f"Cannot convert JSON value: {render(value)} to {type_name(dtype)} without loss of precision."
-            )
-    else:
-        raise Refusal(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {render(value)} to type: {type_name(dtype)}")
-    if not fits:
+    if not _fits(value, dtype):
         raise _type_error(value, dtype)
+    if dtype in DECIMALS and not lossless(value, dtype):
+        raise invalid(f"Cannot convert JSON value: {render(value)} to {type_name(dtype)} without loss of precision.")
     return value
+
+
+def _fits(value: Any, dtype: int) -> bool:
+    if dtype == types_pb2.DT_STRING:
+        return isinstance(value, bytes)
+    if dtype == types_pb2.DT_BOOL:
+        return isinstance(value, bool)
+    if dtype in INTEGERS:
+        return type(value) is int and INTEGERS[dtype][0] <= value <= INTEGERS[dtype][1]
+    if dtype in DECIMALS:
+        return type(value) in (int, float)
+    raise Refusal(Code.UNIMPLEMENTED, f"Conversion of JSON Value: {render(value)} to type: {type_name(dtype)}")
 
 
 def _type_error(value: Any, dtype: int) -> Refusal:

@@ -1,4 +1,4 @@
-"""What is to be served: models, their base paths, version policies and labels, from a folder or a configuration file."""
+"""What is to be served: models, base paths, version policies and labels, from a folder or a configuration file."""
 
 from __future__ import annotations
 

@@ -97,8 +97,8 @@ def status_response(repository: Repository, model: str, version: int | None) -> 
     """Return what is known of a model's versions; a label narrows nothing, as in TensorFlow Serving."""
     response = serving_pb2.GetModelStatusResponse()
     for one in repository.statuses(model, version=version):
-        status = serving_pb2.StatusProto(error_code=int(one.code), error_message=one.message)
-        response.model_version_status.add(version=one.version, state=int(one.state), status=status)  # type: ignore[arg-type]
+        status = serving_pb2.StatusProto(error_code=one.code.name, error_message=one.message)
+        response.model_version_status.add(version=one.version, state=one.state.name, status=status)
     return response
 
 

@@ -46,7 +46,17 @@ _END = re.compile(rb"[ \t\n\r]*(?:\x00|\Z)")
 _WORDS = {b"true": True, b"false": False, b"null": None, b"NaN": math.nan, b"-NaN": math.nan}
 _ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})(?:\\u([dD][c-fC-F][0-9a-fA-F]{2}))?|(.))", re.DOTALL)
 _SHORT = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
-_OPEN = object()  # where the member's name is not read yet
+_SCALARS = frozenset(("string", "scalar", "[", "{"))
+_ALLOWED = {
+    "value": _SCALARS,
+    "value or ]": _SCALARS | {"]"},
+    "name": frozenset(("string",)),
+    "name or }": frozenset(("string", "}")),
+    ":": frozenset((":",)),
+    ", or ]": frozenset((",", "]")),
+    ", or }": frozenset((",", "}")),
+}
+"""What may come next, by what is expected."""
 
 
 def parse(text: bytes) -> Any:
@@ -58,76 +68,74 @@ def parse(text: bytes) -> Any:
     at = 3 if text.startswith(b"\xef\xbb\xbf") else 0
     if _END.match(text, at):
         raise ParseError("The document is empty.")
-    root: list[Any] = []
-    stack: list[Any] = [root]  # the containers that are open
-    name: list[Any] = [None]  # for each, the name that waits for its value
-    expect = "value"
-    while True:
+    builder = _Builder()
+    while builder.expected:
         match = _TOKEN.match(text, at)
         if match is None:
             raise ParseError(f"Invalid value. at offset: {at}")
+        kind, value = _token(match, at)
+        if kind not in _ALLOWED[builder.expected]:
+            raise ParseError(f"Expected {builder.expected}. at offset: {at}")
+        builder.take(kind, value)
         at = match.end()
-        expect = _step(match, expect, stack, name, at)
-        if len(stack) == 1 and expect == "end":
-            break
     if not _END.match(text, at):
         raise ParseError(f"The document root must not be followed by other values. at offset: {at}")
-    return root[0]
+    return builder.root
 
 
-def _step(match: re.Match[bytes], expect: str, stack: list[Any], name: list[Any], at: int) -> str:
-    """Take one token; return what may come next: value, first (value or close), key, first-key, colon or end."""
-    kind, token = match.lastgroup, match.group(match.lastgroup or 0)
-    if kind in ("fraction", "exponent"):
-        kind, token = "number", match.group("number")
-    if expect in ("value", "first"):
-        if token in (b"[", b"{"):
-            inner: Any = [] if token == b"[" else Object()
-            _add(stack, name, inner)
-            stack.append(inner)
-            name.append(_OPEN)
-            return "first" if token == b"[" else "first-key"
-        if expect == "first" and token == b"]":
-            return _close(stack, name)
-        if kind != "punctuation":
-            _add(stack, name, _scalar(kind, match, token, at))
-            return "end"
-    elif expect in ("key", "first-key"):
-        if kind == "string":
-            name[-1] = _string(token, at)
-            return "colon"
-        if expect == "first-key" and token == b"}":
-            return _close(stack, name)
-    elif expect == "colon":
-        if token == b":":
-            return "value"
-    elif token == b",":
-        return "value" if isinstance(stack[-1], list) else "key"
-    elif token == (b"]" if isinstance(stack[-1], list) else b"}"):
-        return _close(stack, name)
-    raise ParseError(f"Invalid value. at offset: {at}")
+class _Builder:
+    """The document as far as it is read: the containers that are open, and what may come next ("" at the end)."""
+
+    def __init__(self) -> None:
+        self.root: Any = None
+        self.expected = "value"
+        self._open: list[Any] = []
+        self._names: list[bytes] = []
+
+    def take(self, kind: str, value: Any) -> None:
+        """Take a token that is allowed here."""
+        if kind == ":":
+            self.expected = "value"
+        elif kind == ",":
+            self.expected = "value" if isinstance(self._open[-1], list) else "name"
+        elif kind in "]}":
+            self._open.pop()
+            self._names.pop()
+            self._after()
+        elif self.expected.startswith("name"):
+            self._names[-1] = value
+            self.expected = ":"
+        else:
+            self._add(kind, value)
+
+    def _add(self, kind: str, value: Any) -> None:
+        value = [] if kind == "[" else Object() if kind == "{" else value
+        if not self._open:
+            self.root = value
+        elif isinstance(self._open[-1], list):
+            self._open[-1].append(value)
+        else:
+            self._open[-1].members.append((self._names[-1], value))
+        if kind in "[{":
+            self._open.append(value)
+            self._names.append(b"")
+            self.expected = "value or ]" if kind == "[" else "name or }"
+        else:
+            self._after()
+
+    def _after(self) -> None:
+        self.expected = "" if not self._open else ", or ]" if isinstance(self._open[-1], list) else ", or }"
 
 
-def _close(stack: list[Any], name: list[Any]) -> str:
-    stack.pop()
-    name.pop()
-    return "end"
-
-
-def _add(stack: list[Any], name: list[Any], value: Any) -> None:
-    top = stack[-1]
-    if isinstance(top, Object):
-        top.members.append((name[-1], value))
-    else:
-        top.append(value)
-
-
-def _scalar(kind: str | None, match: re.Match[bytes], token: bytes, at: int) -> Any:
-    if kind == "string":
-        return _string(token, at)
-    if kind == "number":
-        return _number(match, token, at)
-    return _WORDS[token] if token in _WORDS else (-math.inf if token.startswith(b"-") else math.inf)
+def _token(match: re.Match[bytes], at: int) -> tuple[str, Any]:
+    if match["punctuation"]:
+        return match["punctuation"].decode(), None
+    if match["string"]:
+        return "string", _string(match["string"], at)
+    if match["number"]:
+        return "scalar", _number(match, match["number"], at)
+    word = match["word"]
+    return "scalar", _WORDS[word] if word in _WORDS else (-math.inf if word.startswith(b"-") else math.inf)
 
 
 def _number(match: re.Match[bytes], token: bytes, at: int) -> int | float:

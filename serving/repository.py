@@ -90,6 +90,8 @@ class Repository:
     def stop(self) -> None:
         """Stop watching; what is loaded stays usable."""
         self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def find(self, model: str, *, version: int | None = None, label: str | None = None) -> Servable:
         """Return a loaded version: that one, the label's, or the latest.

@@ -50,7 +50,7 @@ class RestApi:
             _Exchange(self, request, respond).begin(uri[1])
 
     def _metrics(self, target: bytes, respond: Respond) -> None:
-        if target == self.observer.path:
+        if self.observer.path is None or target == self.observer.path:
             respond(200, b"text/plain", self.observer.exposition())
         else:
             respond(400, b"text/plain", b"Unexpected path: %b. Should be %b" % (target, self.observer.path))
@@ -92,7 +92,7 @@ class _Exchange:
         return json_requests.decode(self._body(), self._inputs)
 
     def _inputs(self, signature: str) -> dict[str, int]:
-        """Find the version and the signature, in the middle of decoding: what is asked for decides what may be given."""
+        """Find the version and the signature, in the midst of decoding: what is asked for decides what may be given."""
         self._servable = self._find()
         found = self._servable.signature(signature)
         if found is None:

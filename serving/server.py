@@ -86,38 +86,41 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
         import uvloop
 
         runner = uvloop.run
-    runner(serve(config, ready))
+    runner(_until_signalled(config, ready))
 
 
-async def serve(config: Config, ready: Callable[[Ready], None]) -> None:
-    """Serve on the running event loop; see `run`."""
+async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.Event) -> None:
+    """Serve on the running event loop until ``ending`` is set; see `run`."""
     observer = Observer(path=monitoring_path(config.monitoring_config_file), log_access=config.access_log)
-    repository = Repository(
-        config.sources(), observer.loading(partial(engine.load, engine=config.engine)), poll_seconds=config.poll_seconds
-    )
-    listening = listen(config.host, config.rest_port, share=config.share_ports)
-    await asyncio.to_thread(repository.start)
-    if not repository.known():
-        listening.close()
-        where = config.model_config_file or config.models
-        raise Failure(f"no models in {where}: `triptych train` puts one there")
+    load = observer.loading(partial(engine.load, engine=config.engine))
+    repository = Repository(config.sources(), load, poll_seconds=config.poll_seconds)
+    with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
+        await asyncio.to_thread(repository.start)
+        try:
+            if not repository.known():
+                where = config.model_config_file or config.models
+                raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
+            predictor = Predictor(repository, pool, batching=config.batching)
+            limits = Limits()
+            http = HttpServer(RestApi(predictor, observer, body_limit=limits.body), limits)
+            rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
+            healthy = health.aio.HealthServicer()
+            rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy, limits)
+            port = listening.getsockname()[1]
+            ready(Ready(models=len(repository.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
+            await ending.wait()
+            await healthy.enter_graceful_shutdown()
+            rest.close()
+            await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
+        finally:
+            repository.stop()
+
+
+async def _until_signalled(config: Config, ready: Callable[[Ready], None]) -> None:
     ending = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
-    with new_pool() as pool:
-        predictor = Predictor(repository, pool, batching=config.batching)
-        limits = Limits()
-        http = HttpServer(RestApi(predictor, observer, body_limit=limits.body), limits)
-        rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
-        healthy = health.aio.HealthServicer()
-        rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy, limits)
-        port = listening.getsockname()[1]
-        ready(Ready(models=len(repository.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
-        await ending.wait()
-        await healthy.enter_graceful_shutdown()
-        rest.close()
-        await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
-        repository.stop()
+    await serve(config, ready, ending)
 
 
 def listen(host: str, port: int, *, share: bool) -> socket.socket:
