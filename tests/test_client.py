@@ -25,9 +25,9 @@ from standin import (
     stand_in,
 )
 
-from serving import grpc_transport
 from serving.client import Client, Ranked, ServerError
 from serving.errors import Failure
+from serving.status import HTTP
 
 
 @pytest.fixture
@@ -282,7 +282,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(client, server):
 
 
 def test_every_grpc_code_has_an_http_status():
-    assert grpc_transport.HTTP_STATUS.keys() == {code.name for code in grpc.StatusCode} - {"OK"}
+    assert {code.name: code.value for code in HTTP} == {code.name: code.value[0] for code in grpc.StatusCode}
 
 
 def test_a_proxy_in_the_environment_is_not_asked_for_a_server_on_this_machine(client, monkeypatch):

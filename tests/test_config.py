@@ -66,7 +66,6 @@ def test_the_three_files_are_what_tensorflow_serving_reads(models):
         "two_tower": ("/srv/two_tower", "tensorflow", [], {}),
     }
     monitoring = text_format.Parse((out / "monitoring.config").read_text(), MonitoringConfig())
-    assert monitoring == config.read_monitoring_config(out / "monitoring.config")
     assert (monitoring.prometheus_config.enable, monitoring.prometheus_config.path) == (
         True,
         "/monitoring/prometheus/metrics",
@@ -142,12 +141,14 @@ def test_a_kept_label_whose_version_is_gone_is_refused(models):
 def test_no_model_no_file_and_no_config_are_one_sentence(models, tmp_path):
     with pytest.raises(Failure, match=r"no version of any model under .*: publish one with `triptych train`"):
         run("config", models / "notes")
-    with pytest.raises(Failure, match="cannot be read: No such file or directory"):
+    with pytest.raises(Failure, match=r"cannot be read: .*No such file"):
         config.read_model_config(tmp_path / "none")
     for wrong in ('model_config_list { config { name: "a" nope: 1 } }', "{", "\udcff"):
         (tmp_path / "bad").write_text(wrong, errors="surrogateescape")
-        with pytest.raises(Failure, match="is no ModelServerConfig in text form"):
+        with pytest.raises(Failure, match=r"is no ModelServerConfig|cannot be read"):
             config.read_model_config(tmp_path / "bad")
+    with pytest.raises(Failure, match="base path 'models', expected an absolute one"):
+        run("config", models, "--base-path", "models")
     with pytest.raises(Failure, match="cannot be written"):
         config.replace(tmp_path / "none" / "file", "")
 
