@@ -1,7 +1,8 @@
 """Agreement: the requests that prove a version, and what it means that two answers to one are equal.
 
 Equal is: the same items in the same order, scores within 1e-5. Float32 sums depend on the order of their terms, so two
-items whose scores are closer than that may stand the other way round, and nothing else may.
+items whose scores are closer than that may stand the other way round, and nothing else may. What is lost in a sum goes
+with the size of its terms, not of the sum, so within a row the highest score, not each score, says how close is close.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from export.interactions import Interactions
-from serving.contract import PADDING, SIGNATURES
+from serving.contract import LOWEST, PADDING, SIGNATURES
 
 Arrays = dict[str, npt.NDArray[Any]]
 Answer = Callable[[str, Arrays], Arrays]
 """Ask something for a signature: named inputs in, named outputs out, strings as str in arrays of dtype object."""
 
 TOLERANCE = 1e-5
-"""How far two scores may be apart: absolutely, or relative to the greater one where that is above 1."""
+"""How far two scores may be apart: absolutely, or relative to the row's highest where that is above 1."""
 
 SAMPLE = 1000
 """Users, and items, asked for by name; a larger data set is sampled evenly."""
@@ -60,10 +61,10 @@ def difference(expected: Arrays, found: Arrays) -> str | None:
     if "known" in expected and not np.array_equal(expected["known"], found["known"]):
         return f"known is {found['known'].tolist()}, expected {expected['known'].tolist()}"
     wanted, got = expected["score"].astype(np.float64), found["score"].astype(np.float64)
-    apart = np.argwhere(~_close(wanted, got))
+    apart = np.argwhere(np.abs(wanted - got) > _tolerances(wanted))
     if len(apart):
         at = tuple(apart[0].tolist())
-        return f"score{list(at)} is {got[at]!r}, expected {wanted[at]!r}"
+        return f"score{list(at)} is {float(got[at])!r}, expected {float(wanted[at])!r}"
     return _misplaced(expected["item"], found["item"], wanted) if "item" in expected else None
 
 
@@ -112,19 +113,22 @@ def _sample(names: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
     return names[::step].astype(object)
 
 
-def _close(left: npt.NDArray[np.float64], right: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    return np.abs(left - right) <= TOLERANCE * np.maximum(1.0, np.maximum(np.abs(left), np.abs(right)))
+def _tolerances(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Say how far the scores of each row of `[..., n]` may be apart: `[..., 1]`."""
+    held = np.where(scores > LOWEST, np.abs(scores), 0.0)
+    return TOLERANCE * held.max(axis=-1, keepdims=True, initial=1.0)
 
 
 def _misplaced(wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.NDArray[np.float64]) -> str | None:
     """Name the first place that holds another item, unless the two score the same as far as can be told."""
+    tolerances = _tolerances(scores)
     for row, place in np.argwhere(wanted != found).tolist():
         name, names = found[row, place], wanted[row].tolist()
         held = sum(other != PADDING for other in names)
         # What is not among the wanted can only have taken one of the last places, from an item of the same score.
         at = names.index(name) if name in names else held - 1
         twice = found[row].tolist().count(name) > 1
-        if name == PADDING or place >= held or twice or not _close(scores[row, at], scores[row, place]):
+        if name == PADDING or place >= held or twice or abs(scores[row, at] - scores[row, place]) > tolerances[row, 0]:
             return f"item[{row}, {place}] is {name!r}, expected {names[place]!r}"
     return None
 

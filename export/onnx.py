@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +40,11 @@ PAGE = 4096
 def write_twin(saved_model: Path, folder: Path) -> None:
     """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    loaded = tf.saved_model.load(str(saved_model))
     places: dict[bytes, int] = {}
     with (folder / WEIGHTS).open("wb") as weights:
         for name in SIGNATURES:
-            model = _convert(saved_model, name)
+            model = _convert(loaded, name)
             for tensor in model.graph.initializer:
                 if len(tensor.raw_data) >= SHARED_FROM:
                     key = hashlib.sha256(tensor.raw_data).digest()
@@ -70,26 +74,22 @@ def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arr
         return first_difference(expected, twin(folder), asked)
 
 
-def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
-    """Convert one signature; inputs and outputs are named and ordered as in the contract."""
+def _convert(loaded: Any, name: str) -> onnx.ModelProto:
+    """Convert one signature of a loaded SavedModel; inputs and outputs are named and ordered as in the contract."""
     # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")
     from tf2onnx import optimizer, tf_loader
     from tf2onnx.tfonnx import process_tf_graph
 
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
-        str(saved_model),
-        None,
-        None,
-        tag=["serve"],
-        signatures=[name],
-        return_initialized_tables=True,
-        return_tensors_to_rename=True,
-    )
-    wanted = SIGNATURES[name]
-    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
-    inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
-    names.update({tensor: twin_output(name, names[tensor]) for tensor in outputs})
+    function, wanted = loaded.signatures[name], SIGNATURES[name]
+    # A loaded function takes and gives tensors in the order of their names; its variables follow its inputs.
+    fed = dict(zip(sorted(wanted.inputs), (tensor.name for tensor in function.inputs), strict=False))
+    got = dict(zip(sorted(wanted.outputs), (tensor.name for tensor in function.outputs), strict=True))
+    inputs, outputs = [fed[key] for key in wanted.inputs], [got[key] for key in wanted.outputs]
+    with _no_stderr():
+        frozen, tables = tf_loader.from_trackable(loaded, function, inputs, outputs, large_model=False)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
@@ -97,12 +97,27 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             opset=OPSET,
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename=names,
+            tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
+            | {got[key]: twin_output(name, key) for key in wanted.outputs},
             initialized_tables=tables,
             shape_override=_look_up_shapes(graph),
             custom_rewriter=[_compare_strings],
         )
     return optimizer.optimize_graph(converted).make_model(name)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what C++ writes: the optimizer says with every start that there is no GPU, and no log level reaches it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
@@ -120,16 +135,13 @@ def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
         if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
             continue
         strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
-        equal = op.type == "Equal"
+        keys = [op.inputs[only].get_tensor_value(as_list=False).item()]
+        hit = int(op.type == "Equal")
         found = graph.make_node(
             "CategoryMapper",
             [op.input[strings]],
             domain="ai.onnx.ml",
-            attr={
-                "cats_strings": [op.inputs[only].get_tensor_value(as_list=False).item()],
-                "cats_int64s": [int(equal)],
-                "default_int64": int(not equal),
-            },
+            attr={"cats_strings": keys, "cats_int64s": [hit], "default_int64": 1 - hit},
             dtypes=[onnx.TensorProto.INT64],
             shapes=[graph.get_shape(op.input[strings])],
         )

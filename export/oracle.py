@@ -96,7 +96,7 @@ class Oracle:
         return max([1, *(min(count, len(self._items)) for count in k)])
 
     def _best(self, scores: Floats, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
-        order = sorted(range(len(scores)), key=lambda item: (-scores[item], item))
+        order = np.argsort(-scores, kind="stable").tolist()
         return [(self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out][:k]
 
     def _folded(self, liked: list[int]) -> Floats:

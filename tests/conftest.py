@@ -34,7 +34,10 @@ class Tower(tf.keras.Model):
 
     def call(self, names):
         found = self.embed(self.place(names))
-        return tf.reduce_sum(found, axis=1) if self.rows else found
+        if not self.rows:
+            return found
+        held = tf.cast(tf.not_equal("", names), tf.float32)
+        return tf.reduce_sum(found * tf.expand_dims(held, 2), axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
