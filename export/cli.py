@@ -42,7 +42,9 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
     """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
     for option in (
         click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
-        click.option("--models", "folder", type=FOLDER, default=Path("models"), show_default=True, help="models folder"),
+        click.option(
+            "--models", "folder", type=FOLDER, default=Path("models"), show_default=True, help="models folder"
+        ),
         click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file"),
         click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters"),
     ):
