@@ -29,7 +29,7 @@ def main() -> None:
     _hush_tensorflow()
     try:
         app()
-    except Failure as failure:
+    except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
         print(f"triptych: {failure}", file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:  # who only asks a server has neither extra
@@ -98,10 +98,8 @@ def bench_index() -> None:
 
 
 def _with_tensorflow() -> Any:
-    try:
-        from export import pipeline
-    except ModuleNotFoundError as missing:
-        raise Failure(f"{missing.name} is not installed; training needs: pip install 'triptych[train]'") from missing
+    from export import pipeline
+
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     return pipeline

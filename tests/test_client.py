@@ -28,6 +28,7 @@ from standin import (
 from serving.client import Client, Ranked, ServerError
 from serving.errors import Failure
 from serving.status import HTTP
+from serving.transport import is_loopback
 
 
 @pytest.fixture
@@ -289,6 +290,14 @@ def test_a_proxy_in_the_environment_is_not_asked_for_a_server_on_this_machine(cl
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("grpc_proxy", "http://127.0.0.1:1")
     assert client.top(["42"])[0].items == ITEMS[:4]
+
+
+@pytest.mark.parametrize(
+    "server", ["http://127.0.0.1:8501", "https://[::1]/", "http://localhost", "grpc://127.9.9.9:1"]
+)
+def test_this_machine_is_known_by_its_addresses(server):
+    assert is_loopback(server)
+    assert not is_loopback(server.replace("127", "10").replace("::1", "::2").replace("localhost", "localhost.example"))
 
 
 def test_importing_the_client_loads_no_tensorflow_and_asking_over_rest_no_grpc(server):
