@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
@@ -17,6 +22,7 @@ import onnx
 import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
+from export.agreement import Answer, Arrays, first_difference, session
 from serving.contract import SIGNATURES, twin_output
 
 OPSET = 18
@@ -34,10 +40,11 @@ PAGE = 4096
 def write_twin(saved_model: Path, folder: Path) -> None:
     """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
+    loaded = tf.saved_model.load(str(saved_model))
     places: dict[bytes, int] = {}
     with (folder / WEIGHTS).open("wb") as weights:
         for name in SIGNATURES:
-            model = _convert(saved_model, name)
+            model = _convert(loaded, name)
             for tensor in model.graph.initializer:
                 if len(tensor.raw_data) >= SHARED_FROM:
                     key = hashlib.sha256(tensor.raw_data).digest()
@@ -49,26 +56,40 @@ def write_twin(saved_model: Path, folder: Path) -> None:
             onnx.save_model(model, folder / f"{name}.onnx")
 
 
-def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
-    """Convert one signature; inputs and outputs are named and ordered as in the contract."""
+def twin(folder: Path) -> Answer:
+    """Load a twin into ONNX Runtime, and ask it."""
+    import onnxruntime
+
+    sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in SIGNATURES}
+
+    def answer(signature: str, inputs: Arrays) -> Arrays:
+        return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
+
+    return answer
+
+
+def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arrays]]) -> str | None:
+    """Ask the SavedModel and its twin, and say where the first answers that differ do, or None."""
+    with session(saved_model) as expected:
+        return first_difference(expected, twin(folder), asked)
+
+
+def _convert(loaded: Any, name: str) -> onnx.ModelProto:
+    """Convert one signature of a loaded SavedModel; inputs and outputs are named and ordered as in the contract."""
     # Imported here: it takes half a second, and sets logging and TensorFlow's log level for the whole process.
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL", "0")
     from tf2onnx import optimizer, tf_loader
     from tf2onnx.tfonnx import process_tf_graph
 
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    frozen, inputs, outputs, tables, names = tf_loader.from_saved_model(
-        str(saved_model),
-        None,
-        None,
-        tag=["serve"],
-        signatures=[name],
-        return_initialized_tables=True,
-        return_tensors_to_rename=True,
-    )
-    wanted = SIGNATURES[name]
-    outputs.sort(key=lambda tensor: list(wanted.outputs).index(names[tensor]))
-    inputs.sort(key=lambda tensor: list(wanted.inputs).index(names[tensor]))
-    names.update({tensor: twin_output(name, names[tensor]) for tensor in outputs})
+    function, wanted = loaded.signatures[name], SIGNATURES[name]
+    # A loaded function takes and gives tensors in the order of their names; its variables follow its inputs.
+    fed = dict(zip(sorted(wanted.inputs), (tensor.name for tensor in function.inputs), strict=False))
+    got = dict(zip(sorted(wanted.outputs), (tensor.name for tensor in function.outputs), strict=True))
+    inputs, outputs = [fed[key] for key in wanted.inputs], [got[key] for key in wanted.outputs]
+    with _no_stderr():
+        frozen, tables = tf_loader.from_trackable(loaded, function, inputs, outputs, large_model=False)
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
@@ -76,14 +97,57 @@ def _convert(saved_model: Path, name: str) -> onnx.ModelProto:
             opset=OPSET,
             input_names=inputs,
             output_names=outputs,
-            tensors_to_rename=names,
+            tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
+            | {got[key]: twin_output(name, key) for key in wanted.outputs},
             initialized_tables=tables,
             shape_override=_look_up_shapes(graph),
+            custom_rewriter=[_compare_strings],
         )
     return optimizer.optimize_graph(converted).make_model(name)
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what C++ writes: the optimizer says with every start that there is no GPU, and no log level reaches it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
     """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
     finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
     return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds}
+
+
+def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
+    """Turn the comparison of strings with one string, such as a mask token, into a look-up of that string.
+
+    tf2onnx casts strings to numbers to compare them, which fails on the first that is none.
+    """
+    for op in ops:
+        if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
+            continue
+        strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
+        keys = [op.inputs[only].get_tensor_value(as_list=False).item()]
+        hit = int(op.type == "Equal")
+        found = graph.make_node(
+            "CategoryMapper",
+            [op.input[strings]],
+            domain="ai.onnx.ml",
+            attr={"cats_strings": keys, "cats_int64s": [hit], "default_int64": 1 - hit},
+            dtypes=[onnx.TensorProto.INT64],
+            shapes=[graph.get_shape(op.input[strings])],
+        )
+        answer = graph.make_node(
+            "Cast", found.output, attr={"to": onnx.TensorProto.BOOL}, dtypes=[onnx.TensorProto.BOOL]
+        )
+        graph.replace_all_inputs(op.output[0], answer.output[0])
+        graph.remove_node(op.name)
+    return list(graph.get_nodes())

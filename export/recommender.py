@@ -21,14 +21,12 @@ from export.fold_in import fold_in, whitening
 from export.index import BlockBruteForce
 from export.interactions import Interactions
 from export.query import EXTRA, Places, UserQuery, popular_unless, with_bias
-from serving.contract import DEFAULT_K, LOWEST, PADDING, SIGNATURES
+from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
 from serving.errors import Failure
 
 Answer = dict[str, tf.Tensor]
 
-K_TOO_SMALL = "k must be at least 1"
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
-ROWS_DIFFER = "all inputs must have the same number of rows"
 
 
 def _specs(name: str) -> list[tf.TensorSpec]:
@@ -63,9 +61,10 @@ class Recommender(tf.Module):
         Only what the signatures read is kept with them. Saved whole, Keras would trace and keep every layer's own
         functions beside them, which nothing calls.
         """
+        signatures = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
-        tf.saved_model.save(kept, str(path), signatures={name: getattr(self, name) for name in SIGNATURES})
+        tf.saved_model.save(kept, str(path), signatures=signatures)
 
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
     def serving_default(self, user_id: tf.Tensor) -> Answer:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy.typing as npt
 
@@ -57,7 +59,8 @@ class Client:
         """Prepare to ask; the first request connects.
 
         Args:
-            server: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT.
+            server: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT; or file:///FOLDER, a version folder that
+                is loaded and asked in this process.
             model: Its name on the server.
             version: This version and no other.
             label: The version that bears this label; the newest when neither is given.
@@ -149,9 +152,13 @@ class Client:
 
 def _transport(server: str, *, timeout: float) -> Transport:
     parts = urlsplit(server)
+    # Imported by who asks for it: each takes longer to load than a request takes to answer.
+    if parts.scheme == "file":
+        from serving.offline_transport import Offline
+
+        return Offline(Path(url2pathname(parts.path)))
     if parts.scheme not in ("http", "https", "grpc") or not parts.hostname:
         raise Failure(f"server {server!r}, expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT")
-    # Imported by who asks for it: each takes longer to load than a request takes to answer.
     if parts.scheme == "grpc":
         from serving.grpc_transport import Grpc
 
@@ -173,10 +180,11 @@ def _column(ids: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def _padded(rows: Sequence[Sequence[str]]) -> npt.NDArray[Any]:
-    # At least one column: in TensorFlow Serving, with batching and pad_variable_length_inputs, an empty tensor among
-    # others that are not fails the whole batch.
-    width = max([1, *map(len, rows)])
-    padded = _column([text for row in rows for text in (*row, *[PADDING] * (width - len(row)))])
+    # Padded on the left, with at least one column: TensorFlow Serving's batching with pad_variable_length_inputs fails
+    # on an empty tensor, and widens one with its very first element, in all its rows: an item there would be left out
+    # for everybody else in the request.
+    width = 1 + max(map(len, rows), default=0)
+    padded = _column([text for row in rows for text in (*[PADDING] * (width - len(row)), *row)])
     return padded.reshape(len(rows), width)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import grpc
-import numpy.typing as npt
 from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from serving import contract
-from serving.proto import api_pb2
+from serving.proto import serving_pb2
+from serving.status import HTTP, Code
 from serving.transport import (
     Arrays,
     ServerError,
@@ -20,30 +18,11 @@ from serving.transport import (
     no_answer,
     no_contract,
     no_server,
+    text,
 )
 
 CONNECT_SECONDS = 1.0
 """How long the first connection is waited for; gRPC tries again meanwhile, ever less often."""
-
-HTTP_STATUS = {
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
-"""The HTTP status that TensorFlow Serving's REST API gives each code."""
 
 
 class Grpc:
@@ -64,8 +43,8 @@ class Grpc:
         self._predict = self._channel.unary_unary(
             # The service's real name; generated stubs would carry our messages' package instead.
             "/tensorflow.serving.PredictionService/Predict",
-            request_serializer=api_pb2.PredictRequest.SerializeToString,
-            response_deserializer=api_pb2.PredictResponse.FromString,
+            request_serializer=serving_pb2.PredictRequest.SerializeToString,
+            response_deserializer=serving_pb2.PredictResponse.FromString,
         )
 
     def predict(self, target: Target, signature: str, inputs: Arrays) -> Arrays:
@@ -74,11 +53,13 @@ class Grpc:
         try:
             # Retries by a service config would repeat UNAVAILABLE answers as well. Waiting for the channel to be ready
             # repairs a broken connection, and gRPC itself repeats what no server has seen.
-            reply = self._predict(_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True)
+            reply = self._predict(
+                predict_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise no_answer(self._server, self._timeout) from error
-            raise ServerError(self._server, HTTP_STATUS[error.code().name], error.details() or "") from error
+            raise ServerError(self._server, HTTP[Code[error.code().name]], error.details() or "") from error
         try:
             return checked(_outputs(reply, signature), signature, inputs)
         except (ValueError, TypeError, KeyError) as error:
@@ -98,8 +79,9 @@ class Grpc:
         self._connected = True
 
 
-def _request(target: Target, signature: str, inputs: Arrays) -> api_pb2.PredictRequest:
-    request = api_pb2.PredictRequest()
+def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+    """Write a request; strings may be text or bytes."""
+    request = serving_pb2.PredictRequest()
     request.model_spec.name = target.model
     request.model_spec.signature_name = signature
     if target.version is not None:
@@ -111,14 +93,10 @@ def _request(target: Target, signature: str, inputs: Arrays) -> api_pb2.PredictR
     return request
 
 
-def _outputs(reply: api_pb2.PredictResponse, signature: str) -> Arrays:
+def _outputs(reply: serving_pb2.PredictResponse, signature: str) -> Arrays:
     # To ask a map field for a name it has not adds that name; dict() makes it a KeyError.
     tensors = {name: make_ndarray(tensor) for name, tensor in dict(reply.outputs).items()}
     return {
-        name: _text(tensors[name]) if tensor.dtype == "string" else array(tensors[name], tensor.dtype)
+        name: text(tensors[name]) if tensor.dtype == "string" else array(tensors[name], tensor.dtype)
         for name, tensor in contract.SIGNATURES[signature].outputs.items()
     }
-
-
-def _text(strings: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    return array([text.decode("utf-8", "replace") for text in strings.flat], "string").reshape(strings.shape)

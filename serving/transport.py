@@ -71,6 +71,12 @@ def array(values: object, dtype: str) -> npt.NDArray[Any]:
     return np.array(values, dtype=object if dtype == "string" else dtype)
 
 
+def text(strings: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a tensor of bytes, or of what is text already, as one of text."""
+    decoded = [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in strings.flat]
+    return array(decoded, "string").reshape(strings.shape)
+
+
 def checked(outputs: Arrays, signature: str, inputs: Arrays) -> Arrays:
     """Return `outputs` if they have the contract's ranks and a row for each row asked with.
 

@@ -1,0 +1,112 @@
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import export  # noqa: F401  isort: skip - selects Keras 2
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export.factorized import Factorized
+from export.interactions import Interactions
+from export.onnx import write_twin
+from export.recommender import Recommender
+
+USERS, ITEMS, COMPONENTS = 30, 40, 8
+KINDS = ("plain", "item_biases", "user_biases", "history")
+
+
+class Tower(tf.keras.Model):
+    """`[...]` names -> the embedding of each; of several in a row the sum, which is exact."""
+
+    def __init__(self, names, vectors, *, rows):
+        super().__init__()
+        self.rows = rows
+        self.place = tf.keras.layers.StringLookup(mask_token="")
+        self.place.adapt(names)
+        order = self.place.get_vocabulary()
+        table = np.zeros((len(order), vectors.shape[1]), np.float32)
+        for name, vector in zip(names, vectors, strict=True):
+            table[order.index(name)] = vector
+        self.embed = tf.keras.layers.Embedding(*table.shape, weights=[table])
+        self.embed(0)
+
+    def call(self, names):
+        found = self.embed(self.place(names))
+        if not self.rows:
+            return found
+        held = tf.cast(tf.not_equal("", names), tf.float32)
+        return tf.reduce_sum(found * tf.expand_dims(held, 2), axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tiny:
+    """A version of a model that was not trained: its folder, and what it was made from."""
+
+    folder: Path
+    model: Factorized
+    interactions: Interactions
+    recommender: Recommender
+
+
+@pytest.fixture(scope="session")
+def tiny_interactions():
+    """30 users and 40 items, one of each without interactions; titles as MovieLens has them and worse."""
+    rng = np.random.default_rng(7)
+    items = [f"Film {i} ({1990 + i % 9})" for i in range(ITEMS - 3)] + ["Amélie (2001)", 'A, "B"\\C', "日本"]
+    pairs = [(u, i) for u in range(USERS) for i in range(ITEMS) if rng.random() < 0.2 or u == 1 or i == 2]
+    users = [str(u + 1) for u in range(USERS)]
+    full = Interactions.from_ids([users[u] for u, _ in pairs], [items[i] for _, i in pairs])
+    return full.rows((full.user != 4) & (full.item != 9))
+
+
+def tiny_model(interactions, kind):
+    """Vectors of quarters, so that every score is exact in float32; equal and zero vectors among them."""
+    rng = np.random.default_rng(KINDS.index(kind))
+    quarters = [rng.integers(-6, 7, (n, COMPONENTS)).astype(np.float32) / 4 for n in (USERS, ITEMS)]
+    users, items = quarters
+    items[5], items[11], items[20] = items[3], items[3], 0
+    biases = [rng.integers(-9, 10, n).astype(np.float32) / 4 for n in (ITEMS, USERS)]
+    return Factorized(
+        query_model=Tower(interactions.users, users, rows=False),
+        vectors=items,
+        item_biases=biases[0] * (kind in ("item_biases", "user_biases")),
+        user_biases=biases[1] * (kind == "user_biases"),
+        history_model=Tower(interactions.items, items, rows=True) if kind == "history" else None,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_versions(tmp_path_factory, tiny_interactions):
+    """One version of each kind of model: SavedModel and twin, at models/<kind>/1."""
+    models = tmp_path_factory.mktemp("models")
+    made = {}
+    for kind in KINDS:
+        model, folder = tiny_model(tiny_interactions, kind), models / kind / "1"
+        recommender = Recommender(model, tiny_interactions)
+        recommender.save(folder)
+        write_twin(folder, folder / "assets.extra" / "onnx")
+        made[kind] = Tiny(folder=folder, model=model, interactions=tiny_interactions, recommender=recommender)
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_version(tiny_versions):
+    """The version with the most in it: item biases and user biases."""
+    return tiny_versions["user_biases"]
+
+
+@pytest.fixture(scope="session")
+def conformance_twin(tmp_path_factory):
+    """The conformance model, both versions, with a twin of every signature that converts.
+
+    `binary` does not, and `recommend` does but then fails on an empty `exclude`: TensorFlow answers those two.
+    """
+    from twins import convert
+
+    folder = tmp_path_factory.mktemp("twins") / "conformance"
+    shutil.copytree(Path(__file__).parent / "data" / "tfs" / "conformance", folder)
+    for version in ("1", "2"):
+        convert(folder / version, ("serving_default", "single", "special", "scalar", "typed"))
+    return folder
