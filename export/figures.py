@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from export.interactions import Interactions
-from export.leaderboard import BASELINE, Run, summary
 from export.recipes import RECIPES, Config
 
 FILE = Path(__file__).with_name("figures.json")
@@ -32,13 +31,13 @@ def figures(model: str, config: Config, interactions: Interactions, *, file: Pat
     return None
 
 
-def record(protocol: str, runs: Sequence[Run], interactions: Interactions, *, machine: str, file: Path = FILE) -> None:
-    """Keep the figures of models with unchanged recipes; those of other values, recipes and protocols stay."""
+def record(
+    protocol: str, lines: Sequence[dict[str, Any]], interactions: Interactions, *, machine: str, file: Path = FILE
+) -> None:
+    """Keep lines of ``leaderboard.summary`` for models with a recipe as it is; other models and protocols stay."""
     data, kept = interactions.fingerprint(), _read(file)
     models = kept["models"] if kept.get("data") == data else []
-    for line in summary(runs):
-        if line["recipe"] == BASELINE:
-            continue
+    for line in lines:
         config = asdict(RECIPES[line["model"]][line["recipe"]])
         mine = [entry for entry in models if entry["model"] == line["model"] and entry["config"] == config]
         if not mine:  # also what was measured with values that this recipe had before goes

@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from export.figures import figures
 from export.interactions import Interactions
 from export.onnx import OPSET
 from export.recipes import Config
@@ -50,6 +51,7 @@ def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
             "items": len(interactions.items),
             "interactions": len(interactions),
         },
+        "figures": figures(origin.model, origin.config, interactions),
         "packages": {name: metadata.version(name) for name in PACKAGES},
         "opset": OPSET,
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

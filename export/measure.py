@@ -48,7 +48,8 @@ def measure(
     if report_folder:
         say(f"wrote {report.write(report_folder, parts, runs)}")
     if record:
-        keep_figures(protocol, runs, interactions, machine=_machine())
+        lines = leaderboard.summary([run for run in runs if run.recipe != leaderboard.BASELINE])
+        keep_figures(protocol, lines, interactions, machine=_machine())
 
 
 def tune_model(model: str, *, trials: int, data: str, seed: int, json_file: Path | None) -> None:
