@@ -67,6 +67,25 @@ def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: i
 
 
 @app.command()
+@click.argument("model")
+@click.option("--to", metavar="VERSION", type=int, help="the version to go back to; the one before the newest if not given")
+@click.option("--models", "folder", type=FOLDER, default=Path("models"), show_default=True, help="the models folder")
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
+    """Publish an earlier version's content as the next version, proven anew; a running server takes it up.
+
+    Done twice it is undone. A model that bears labels is served at those versions only: move them with triptych label.
+
+    Example: triptych rollback two_tower --to 6
+    """
+    _with_tensorflow()
+    from export.rollback import rollback as publish_again
+
+    source, version = publish_again(folder / model, to=to, keep=keep)
+    click.echo(f"published {version}, a copy of version {source}")
+
+
+@app.command()
 @job
 @click.option("--user", default="42", show_default=True, help="whose recommendations to show")
 @click.pass_context
