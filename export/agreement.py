@@ -1,8 +1,7 @@
 """Agreement: the requests that prove a version, and what it means that two answers to one are equal.
 
 Equal is: the same items in the same order, scores within 1e-5. Float32 sums depend on the order of their terms, so two
-items whose scores are closer than that may stand the other way round, and nothing else may. What is lost in a sum goes
-with the size of its terms, not of the sum, so within a row the highest score, not each score, says how close is close.
+items whose scores are closer than that may stand the other way round, and nothing else may.
 """
 
 from __future__ import annotations
@@ -23,7 +22,10 @@ Answer = Callable[[str, Arrays], Arrays]
 """Ask something for a signature: named inputs in, named outputs out, strings as str in arrays of dtype object."""
 
 TOLERANCE = 1e-5
-"""How far two scores may be apart: absolutely, or relative to the row's highest where that is above 1."""
+"""How far two scores may be apart: absolutely, or relative to the greatest score of their row where that is above 1.
+
+Of their row, because a sum is no more exact than its terms: a score of a half may be the difference of two hundreds.
+"""
 
 SAMPLE = 1000
 """Users, and items, asked for by name; a larger data set is sampled evenly."""
@@ -61,11 +63,12 @@ def difference(expected: Arrays, found: Arrays) -> str | None:
     if "known" in expected and not np.array_equal(expected["known"], found["known"]):
         return f"known is {found['known'].tolist()}, expected {expected['known'].tolist()}"
     wanted, got = expected["score"].astype(np.float64), found["score"].astype(np.float64)
-    apart = np.argwhere(np.abs(wanted - got) > _tolerances(wanted))
+    allowed = _allowed(wanted)
+    apart = np.argwhere(~(np.abs(wanted - got) <= allowed))
     if len(apart):
         at = tuple(apart[0].tolist())
         return f"score{list(at)} is {float(got[at])!r}, expected {float(wanted[at])!r}"
-    return _misplaced(expected["item"], found["item"], wanted) if "item" in expected else None
+    return _misplaced(expected["item"], found["item"], wanted, allowed) if "item" in expected else None
 
 
 def first_difference(expected: Answer, found: Answer, asked: Iterable[tuple[str, Arrays]]) -> str | None:
@@ -113,22 +116,24 @@ def _sample(names: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
     return names[::step].astype(object)
 
 
-def _tolerances(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Say how far the scores of each row of `[..., n]` may be apart: `[..., 1]`."""
+def _allowed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Say for `[b, k]` scores, or for `[b]` of which all are one row, how far each may be off."""
     held = np.where(scores > LOWEST, np.abs(scores), 0.0)
-    return TOLERANCE * held.max(axis=-1, keepdims=True, initial=1.0)
+    return np.broadcast_to(TOLERANCE * held.max(axis=-1, keepdims=True, initial=1.0), scores.shape)
 
 
-def _misplaced(wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.NDArray[np.float64]) -> str | None:
+def _misplaced(
+    wanted: npt.NDArray[Any], found: npt.NDArray[Any], scores: npt.NDArray[np.float64], allowed: npt.NDArray[np.float64]
+) -> str | None:
     """Name the first place that holds another item, unless the two score the same as far as can be told."""
-    tolerances = _tolerances(scores)
     for row, place in np.argwhere(wanted != found).tolist():
         name, names = found[row, place], wanted[row].tolist()
         held = sum(other != PADDING for other in names)
         # What is not among the wanted can only have taken one of the last places, from an item of the same score.
         at = names.index(name) if name in names else held - 1
         twice = found[row].tolist().count(name) > 1
-        if name == PADDING or place >= held or twice or abs(scores[row, at] - scores[row, place]) > tolerances[row, 0]:
+        near = abs(scores[row, at] - scores[row, place]) <= allowed[row, place]
+        if name == PADDING or place >= held or twice or not near:
             return f"item[{row}, {place}] is {name!r}, expected {names[place]!r}"
     return None
 

@@ -25,12 +25,16 @@ MODEL = click.Choice(contract.MODELS)
 
 
 def main() -> None:
-    """Run the command line; a Failure is one sentence on stderr and exit status 1."""
+    """Run the command line; a Failure, or a package that is missing, is one sentence on stderr and exit status 1."""
     _hush_tensorflow()
     try:
         app()
-    except Failure as failure:
+    except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
         print(f"triptych: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:  # who only asks a server has neither extra
+        extras = "triptych[serve] to serve, inspect and measure, triptych[train] to train"
+        print(f"triptych: {error.name} is not installed: install {extras}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -38,7 +42,7 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
     """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
     for option in (
         click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
-        click.option("--models", "folder", type=FOLDER, default=Path("models"), show_default=True),
+        click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder"),
         click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file"),
         click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters"),
     ):
@@ -113,10 +117,8 @@ def bench_index() -> None:
 
 
 def _with_tensorflow() -> Any:
-    try:
-        from export import pipeline
-    except ModuleNotFoundError as missing:
-        raise Failure(f"{missing.name} is not installed; training needs: pip install 'triptych[train]'") from missing
+    from export import pipeline
+
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     return pipeline

@@ -7,6 +7,7 @@ slow on purpose: each rule of the contract stands here as a sentence of Python.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +54,8 @@ class Oracle:
 
     def similar(self, item: list[str], k: list[int]) -> Arrays:
         """Answer with the items of highest cosine, the item left out; with nothing for an unknown item."""
-        norms = np.linalg.norm(self._vectors, axis=1)
-        unit = np.divide(self._vectors, norms[:, None], out=np.zeros_like(self._vectors), where=norms[:, None] > 0)
+        norms = np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        unit = self._vectors / np.where(norms > 0, norms, 1.0)
         rows = [
             self._best(unit @ unit[self._item_at[name]], count, {name}) if name in self._item_at else []
             for name, count in zip(item, k, strict=True)
@@ -97,7 +98,7 @@ class Oracle:
 
     def _best(self, scores: Floats, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable").tolist()
-        return [(self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out][:k]
+        return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
 
     def _folded(self, liked: list[int]) -> Floats:
         if self._model.history_model is not None:

@@ -16,6 +16,7 @@ from export.progress import bar, say
 from export.proof import prove
 from export.publish import publish
 from export.recommender import Recommender
+from export.warmup import write_warmup
 from serving.inspect import TWIN
 
 TRAINERS = {"two_tower": "export.two_tower", "wide_deep": "export.wide_deep", "lightfm": "export.factors"}
@@ -58,6 +59,7 @@ def export(model: Factorized, interactions: Interactions, origin: Origin, *, mod
         say(f"exporting {origin.model}")
         Recommender(model, interactions).save(staging)
         write_twin(staging, staging / TWIN)
+        write_warmup(staging, origin.model, interactions)
         manifest.write(staging, origin, interactions)
 
     def prove_it(staging: Path) -> None:

@@ -109,7 +109,7 @@ def main() -> None:
     try:
         wrong = check(Path(sys.argv[1]))
     except Exception as error:  # whatever keeps it from answering here would do so in the server
-        wrong = f"it cannot be loaded and asked in a session: {str(error).strip().splitlines()[0]}"
+        wrong = f"it cannot be loaded and asked in a session: {' '.join(str(error).split())[:300]}"
     if wrong:
         sys.exit(wrong)
 

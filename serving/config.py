@@ -14,13 +14,12 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from google.protobuf import text_format
-from google.protobuf.message import Message
 
 from serving.errors import Failure
 from serving.labels import relabel, versions_of
+from serving.model_sources import read_text_proto
 from serving.proto.config_pb2 import (
     BatchingParameters,
     ModelConfig,
@@ -28,8 +27,6 @@ from serving.proto.config_pb2 import (
     MonitoringConfig,
     PrometheusConfig,
 )
-
-_Message = TypeVar("_Message", bound=Message)
 
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
 """The files' names."""
@@ -61,21 +58,14 @@ BATCHING_COMMENT = """\
 
 
 def read_model_config(path: Path) -> ModelServerConfig:
-    """Read a --model_config_file; like TensorFlow Serving, refuse what has a field that there is not.
+    """Read a --model_config_file; like TensorFlow Serving, refuse one with a field that there is not.
 
     Raises:
         Failure: the file cannot be read or parsed.
     """
-    return _read(path, ModelServerConfig())
-
-
-def read_monitoring_config(path: Path) -> MonitoringConfig:
-    """Read a --monitoring_config_file.
-
-    Raises:
-        Failure: the file cannot be read or parsed.
-    """
-    return _read(path, MonitoringConfig())
+    config = ModelServerConfig()
+    read_text_proto(path, config)
+    return config
 
 
 def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[str] = ()) -> list[Path]:
@@ -88,8 +78,11 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
         labels: Given to each model's newest version.
 
     Raises:
-        Failure: there is no version under the models folder, or a label that is kept names a version that is gone.
+        Failure: there is no version under the models folder, a label that is kept names a version that is gone, or
+            `base_path` is relative, which TensorFlow Serving refuses.
     """
+    if not base_path.startswith("/"):
+        raise Failure(f"base path {base_path!r}, expected an absolute one, as the server sees the models folder")
     found = {folder.name: versions for folder in sorted(models.glob("*/")) if (versions := versions_of(folder))}
     if not found:
         raise Failure(f"no version of any model under {models}: publish one with `triptych train`")
@@ -152,15 +145,6 @@ def replace(path: Path, content: str) -> None:
         os.replace(file.name, path)
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
-
-
-def _read(path: Path, message: _Message) -> _Message:
-    try:
-        return text_format.Parse(path.read_text(encoding="utf-8"), message)
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}") from error
-    except (text_format.ParseError, UnicodeDecodeError) as error:
-        raise Failure(f"{path} is no {type(message).__name__} in text form: {error}") from error
 
 
 def _batching() -> BatchingParameters:

@@ -7,6 +7,7 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from serving import contract
 from serving.proto import serving_pb2
+from serving.status import HTTP, Code
 from serving.transport import (
     Arrays,
     ServerError,
@@ -22,26 +23,6 @@ from serving.transport import (
 
 CONNECT_SECONDS = 1.0
 """How long the first connection is waited for; gRPC tries again meanwhile, ever less often."""
-
-HTTP_STATUS = {
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
-"""The HTTP status that TensorFlow Serving's REST API gives each code."""
 
 
 class Grpc:
@@ -78,7 +59,7 @@ class Grpc:
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise no_answer(self._server, self._timeout) from error
-            raise ServerError(self._server, HTTP_STATUS[error.code().name], error.details() or "") from error
+            raise ServerError(self._server, HTTP[Code[error.code().name]], error.details() or "") from error
         try:
             return checked(_outputs(reply, signature), signature, inputs)
         except (ValueError, TypeError, KeyError) as error:

@@ -14,7 +14,7 @@ from serving.json_text import render
 from serving.json_values import NARROW, is_base64, leaf
 from serving.rapidjson import MISSING, Object
 from serving.status import Refusal, invalid
-from serving.tensors import KINDS, MAX_DIMS, Array, strings
+from serving.tensors import KINDS, Array, max_rank, strings
 
 
 @dataclass(kw_only=True)
@@ -41,7 +41,7 @@ class _Column:
 
     def array(self, name: str, shape: tuple[int, ...]) -> Array:
         """Return the tensor; a duplicate key left more values than the shape holds, of which the first count."""
-        if len(shape) > MAX_DIMS or len(shape) > 64:  # numpy's limit, short of TensorFlow's
+        if len(shape) > max_rank(self.dtype):
             raise invalid(f"tensor parsing error: {name}")
         flat = self.values[: math.prod(shape)]
         if self.dtype == types_pb2.DT_STRING:

@@ -20,7 +20,7 @@ from tensorboard.compat.proto import types_pb2
 from serving import json_instances, json_text, json_values, rapidjson
 from serving.rapidjson import MISSING, Object
 from serving.status import invalid
-from serving.tensors import KINDS, Array, strings
+from serving.tensors import KINDS, Array, max_rank, strings
 
 DEFAULT = "serving_default"
 
@@ -138,7 +138,7 @@ def _array(values: Any, dtype: int) -> Array | None:
                 return None
             shape.append(widths.pop())
             flat = list(chain.from_iterable(flat))
-    if len(shape) > 64 or not _fits(flat, dtype):
+    if len(shape) > max_rank(dtype) or not _fits(flat, dtype):
         return None
     if dtype == types_pb2.DT_STRING:
         return strings(flat, tuple(shape))

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tensorboard.compat.proto import tensor_pb2, tensor_shape_pb2, types_pb2
+from tensorboard.compat.proto import tensor_pb2, types_pb2
 
 Array = npt.NDArray[Any]
 
-MAX_DIMS = 254
-"""TensorFlow's own limit on a tensor's rank."""
+MAX_RANK, MAX_STRING_RANK = 64, 32
+"""numpy's limit on a rank, and the one beyond which TensorFlow's conversion of numpy strings ends the process.
+
+TensorFlow Serving takes up to 254; nothing is known that is asked for in more than 6.
+"""
 
 MAX_ELEMENTS = 1 << 26
 """A shape may ask for more elements than a message carries values; beyond this it is refused, as memory would end."""
@@ -67,17 +70,13 @@ def from_proto(proto: tensor_pb2.TensorProto) -> Array | None:
     Fewer values than elements: the last one is repeated, none at all: zeros or empty strings; more: the rest is
     left out. That is how TensorFlow compresses constant tensors.
     """
-    shape = _shape(proto.tensor_shape)
+    shape = _shape(proto)
     kind = KINDS.get(proto.dtype)
-    if shape is None or kind is None:
+    if shape is None or kind is None or math.prod(shape) > MAX_ELEMENTS:
         return None
     size = math.prod(shape)
-    if size > MAX_ELEMENTS:
-        return None
     flat = _content(proto, kind, size) if proto.tensor_content else _values(proto, kind, size)
-    if flat is None or len(shape) > 64:  # numpy's own limit on rank; such a tensor fits no signature
-        return None
-    return flat.reshape(shape)
+    return None if flat is None else flat.reshape(shape)
 
 
 def to_proto(array: Array) -> tensor_pb2.TensorProto:
@@ -101,9 +100,14 @@ def strings(values: list[Any], shape: tuple[int, ...]) -> Array:
     return array.reshape(shape)
 
 
-def _shape(proto: tensor_shape_pb2.TensorShapeProto) -> tuple[int, ...] | None:
-    sizes = tuple(dim.size for dim in proto.dim)
-    if proto.unknown_rank or len(sizes) > MAX_DIMS or any(size < 0 for size in sizes):
+def max_rank(dtype: int) -> int:
+    """Return the highest rank that a tensor of this dtype may have."""
+    return MAX_STRING_RANK if dtype == STRING else MAX_RANK
+
+
+def _shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...] | None:
+    sizes = tuple(dim.size for dim in proto.tensor_shape.dim)
+    if proto.tensor_shape.unknown_rank or len(sizes) > max_rank(proto.dtype) or any(size < 0 for size in sizes):
         return None
     return sizes
 

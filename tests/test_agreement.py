@@ -40,6 +40,12 @@ def test_items_that_score_the_same_may_change_places():
     assert difference(expected, answer([["b", "a", "c"]], [[1.000001, 1, 0.5]])) is None
 
 
+def test_scores_are_compared_on_the_scale_of_their_row():
+    expected = answer([["a", "b"], ["c", "d"]], [[500, 0.5], [1, 0.5]])
+    assert difference(expected, answer(expected["item"], [[500, 0.5001], [1, 0.5]])) is None
+    assert difference(expected, answer(expected["item"], [[500, 0.5], [1, 0.5001]])).startswith("score[1, 1] is 0.500")
+
+
 def test_outputs_of_other_names_are_a_difference():
     assert difference(EXPECTED, {"output_1": EXPECTED["score"]}) == (
         "outputs ['output_1'], expected ['item', 'known', 'score']"

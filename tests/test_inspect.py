@@ -19,7 +19,9 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from google.protobuf import text_format
 from onnx import TensorProto, helper, numpy_helper
+from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2, regression_pb2
 
 from serving import inspect
@@ -184,14 +186,32 @@ def test_a_dtype_and_a_shape_that_differ_are_named_with_what_was_expected(tmp_pa
 
 
 def test_tensors_that_the_contract_has_no_word_for_are_told_apart(tmp_path):
-    @tf.function(input_signature=[tf.TensorSpec(None, tf.float32, "x"), tf.SparseTensorSpec([None, 3], tf.int64)])
-    def odd(x, s):
-        return {"y": x, "s": s}
+    saved = saved_model_pb2.SavedModel()
+    graph = saved.meta_graphs.add()
+    graph.meta_info_def.tags.append("serve")
+    outputs = graph.signature_def["odd"].outputs
+    outputs["sparse"].coo_sparse.values_tensor_name = "v:0"
+    outputs["composite"].composite_tensor.SetInParent()
+    for name, dtype in (("sparse", 9), ("composite", 1), ("rank", 1), ("dtype", 99)):
+        outputs[name].dtype = dtype
+        outputs[name].tensor_shape.unknown_rank = name == "rank"
+    (tmp_path / "saved_model.pb").write_bytes(saved.SerializeToString())
+    found = read_signatures(tmp_path)["odd"].outputs
+    assert {name: inspect.describe(tensor) for name, tensor in found.items()} == {
+        "sparse": "sparse int64[]",
+        "composite": "composite float32[]",
+        "rank": "float32 of unknown rank[]",
+        "dtype": "dtype 99[]",
+    }
 
-    tf.saved_model.save(tf.Module(), str(tmp_path / "1"), signatures={"odd": odd})
-    signature = read_signatures(tmp_path / "1")["odd"]
-    assert inspect.describe(signature.outputs["y"]) == "float32 of unknown rank[]"
-    assert {tensor.dtype for tensor in signature.outputs.values()} >= {"float32 of unknown rank"}
+
+def test_a_saved_model_in_text_form_is_read_too(kept, tmp_path):
+    saved = saved_model_pb2.SavedModel.FromString((kept / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        graph.ClearField("graph_def")
+        graph.ClearField("object_graph_def")
+    (tmp_path / "saved_model.pbtxt").write_text(text_format.MessageToString(saved))
+    assert read_signatures(tmp_path) == SIGNATURES
 
 
 def test_versions_are_compared_with_the_first(kept, plain_tfrs):
