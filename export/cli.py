@@ -72,8 +72,8 @@ def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: i
 
 @app.command()
 @click.argument("model")
-@click.option("--to", metavar="VERSION", type=int, help="the version to go back to; the one before the newest if not given")
-@click.option("--models", "folder", type=FOLDER, default=Path("models"), show_default=True, help="the models folder")
+@click.option("--to", metavar="VERSION", type=int, help="go back to this one, not to the one before the newest")
+@click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
     """Publish an earlier version's content as the next version, proven anew; a running server takes it up.

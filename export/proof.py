@@ -30,7 +30,7 @@ CASES = Path("assets.extra") / "proof.npz"
 
 
 def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
-    """Hold a version to the model that was trained.
+    """Hold a version to the model that was trained, and leave in it the cases that it was asked.
 
     Raises:
         Failure: it breaks the contract, does not load, or answers something else; the message says what.
