@@ -10,10 +10,10 @@ import json
 import shutil
 from pathlib import Path
 
-from export import manifest
 from export.proof import prove_again
 from export.publish import publish, versions
 from serving.errors import Failure
+from serving.inspect import MANIFEST
 
 
 def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:
@@ -37,7 +37,7 @@ def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int
             shutil.copytree(source, staging, dirs_exist_ok=True)
         except OSError as error:  # a publish beside this one may prune it
             raise Failure(f"{source} cannot be copied: {error}") from error
-        path = staging / manifest.PATH
+        path = staging / MANIFEST
         content = json.loads(path.read_text(encoding="utf-8")) | {"copy_of": int(source.name)}
         path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
