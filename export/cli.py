@@ -96,7 +96,6 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
 
     Example: triptych rollback two_tower --to 6
     """
-    _with_tensorflow()
     from export.rollback import rollback as publish_again
 
     source, version = publish_again(folder / model, to=to, keep=keep)

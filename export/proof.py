@@ -12,15 +12,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export.agreement import Answer, Arrays, difference, first_difference, requests, session
-from export.factorized import Factorized
-from export.interactions import Interactions
 from serving.errors import Failure
 from serving.inspect import TWIN, inspect
+
+if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
+    from export.factorized import Factorized
+    from export.interactions import Interactions
 
 Case = tuple[str, Arrays, Arrays]
 """A signature, what it is asked with, and what it must answer."""

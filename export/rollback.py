@@ -13,7 +13,7 @@ from pathlib import Path
 from export.proof import prove_again
 from export.publish import publish, versions
 from serving.errors import Failure
-from serving.inspect import MANIFEST
+from serving.inspect import MANIFEST, inspect
 
 
 def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:
@@ -31,15 +31,16 @@ def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int
         Failure: there is no such model or version, or the copy does not prove; nothing was published then.
     """
     source = folder / str(_choose(folder, to))
+    found = inspect(source)
 
     def write(staging: Path) -> None:
         try:
             shutil.copytree(source, staging, dirs_exist_ok=True)
         except OSError as error:  # a publish beside this one may prune it
             raise Failure(f"{source} cannot be copied: {error}") from error
-        path = staging / MANIFEST
-        content = json.loads(path.read_text(encoding="utf-8")) | {"copy_of": int(source.name)}
-        path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        if found.manifest is not None:
+            content = json.dumps({**found.manifest, "copy_of": int(source.name)}, indent=2, ensure_ascii=False)
+            (staging / MANIFEST).write_text(content + "\n", encoding="utf-8")
 
     return int(source.name), publish(folder, write=write, prove=prove_again, keep=keep)
 
