@@ -52,7 +52,10 @@ def whitening(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def fold_in(liked: tf.Tensor, whitening: tf.Tensor) -> tf.Tensor:
     """Fit `[b, c]` queries to `[b, m, c]` liked items, zero vectors standing for none."""
-    liked = tf.linalg.matmul(tf.cast(liked, tf.float64), whitening)
+    # Flat, for ONNX Runtime's sake: it fuses a transposition, a cast and a product that follow each other into one
+    # node that crashes it (onnxruntime issue 28392), and `liked` comes out of a transposition.
+    flat = tf.cast(tf.reshape(liked, [-1, liked.shape[2]]), tf.float64)
+    liked = tf.reshape(tf.linalg.matmul(flat, whitening), tf.shape(liked))
     x = tf.zeros_like(liked[:, 0, :])
     residual = (1.0 + ALPHA) * tf.reduce_sum(liked, axis=1)
     direction, norm = residual, _dot(residual, residual)
@@ -64,7 +67,7 @@ def fold_in(liked: tf.Tensor, whitening: tf.Tensor) -> tf.Tensor:
         residual -= step * image
         before, norm = norm, _dot(residual, residual)
         direction = residual + norm / tf.maximum(before, TINY) * direction
-    return tf.cast(tf.linalg.matmul(x, whitening, transpose_b=True), tf.float32)
+    return tf.cast(tf.linalg.matvec(whitening, x), tf.float32)
 
 
 def _dot(left: tf.Tensor, right: tf.Tensor) -> tf.Tensor:
