@@ -178,6 +178,8 @@ def _check(model: Factorized, interactions: Interactions) -> None:
         raise Failure(
             f"the model has {found} item vectors, item biases and user biases, expected {(items, items, users)}"
         )
+    if PADDING in interactions.items:
+        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
     for name in ("vectors", "item_biases", "user_biases"):
         if not np.isfinite(getattr(model, name)).all():
             raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")
