@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +20,39 @@ from serving import contract
 from serving.cli import app, bench
 from serving.errors import Failure
 
+FOLDER = click.Path(path_type=Path, file_okay=False)
 MODEL = click.Choice(contract.MODELS)
 
 
 def main() -> None:
-    """Run the command line; a Failure is one sentence on stderr and exit status 1."""
+    """Run the command line; a Failure, or a package that is missing, is one sentence on stderr and exit status 1."""
     _hush_tensorflow()
     try:
         app()
-    except Failure as failure:
+    except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
         print(f"triptych: {failure}", file=sys.stderr)
         sys.exit(1)
+    except ModuleNotFoundError as error:  # who only asks a server has neither extra
+        extras = "triptych[serve] to serve, inspect and measure, triptych[train] to train"
+        print(f"triptych: {error.name} is not installed: install {extras}", file=sys.stderr)
+        sys.exit(1)
+
+
+def job(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
+    for option in (
+        click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
+        click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder"),
+        click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file"),
+        click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters"),
+    ):
+        command = option(command)
+    return command
 
 
 @app.command()
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
-@click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters")
-@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
-@click.option("--models", "folder", type=click.Path(path_type=Path), default=Path("models"), show_default=True)
-@click.option("--seed", default=42, show_default=True, help="the same seed gives the same model")
+@job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 @hyper_parameters
 def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: int, keep: int, **given: Any) -> None:
@@ -55,6 +70,21 @@ def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: i
         pipeline.export(trained, interactions, origin, models=folder, keep=keep)
 
 
+@app.command()
+@job
+@click.option("--user", default="42", show_default=True, help="whose recommendations to show")
+@click.pass_context
+def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> None:
+    """Train and publish the three models, serve them, show one user's recommendations, and stop.
+
+    Example: triptych demo --user 7
+    """
+    context.invoke(train, folder=folder, **given)
+    from export.demo import show
+
+    show(user, models=folder)
+
+
 @bench.command("index")
 def bench_index() -> None:
     """Measure the index against TFRS's own and against the product alone, on the same vectors.
@@ -68,10 +98,8 @@ def bench_index() -> None:
 
 
 def _with_tensorflow() -> Any:
-    try:
-        from export import pipeline
-    except ModuleNotFoundError as missing:
-        raise Failure(f"{missing.name} is not installed; training needs: pip install 'triptych[train]'") from missing
+    from export import pipeline
+
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     return pipeline

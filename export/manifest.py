@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from export.interactions import Interactions
+from export.onnx import OPSET
 from export.recipes import Config
 from serving import contract
-
-PATH = Path("assets.extra") / "triptych.json"
-"""Where TensorFlow Serving lets a version carry files of its own."""
+from serving.inspect import MANIFEST
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")
 
@@ -32,7 +31,7 @@ class Origin:
 
 def write(version: Path, origin: Origin, interactions: Interactions) -> None:
     """Write the manifest into a version's folder."""
-    path = version / PATH
+    path = version / MANIFEST
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(_content(origin, interactions), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -52,5 +51,6 @@ def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
             "interactions": len(interactions),
         },
         "packages": {name: metadata.version(name) for name in PACKAGES},
+        "opset": OPSET,
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }

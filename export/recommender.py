@@ -21,14 +21,12 @@ from export.fold_in import fold_in, whitening
 from export.index import BlockBruteForce
 from export.interactions import Interactions
 from export.query import EXTRA, Places, UserQuery, popular_unless, with_bias
-from serving.contract import DEFAULT_K, LOWEST, PADDING, SIGNATURES
+from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
 from serving.errors import Failure
 
 Answer = dict[str, tf.Tensor]
 
-K_TOO_SMALL = "k must be at least 1"
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
-ROWS_DIFFER = "all inputs must have the same number of rows"
 
 
 def _specs(name: str) -> list[tf.TensorSpec]:

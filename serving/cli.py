@@ -5,16 +5,22 @@ Every command imports what it needs when it runs, so that `--help` answers at on
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+from typing import Literal
 
 import click
+
+from serving import cli_folders
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
+
+
+for command in (cli_folders.inspect, cli_folders.config, cli_folders.label):
+    app.add_command(command)
 
 
 @app.command()
@@ -53,26 +59,117 @@ def recommend(
 
 
 @app.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
-@click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
-    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
+@click.option(
+    "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
+)
+@click.option(
+    "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
+@click.option("--rest-port", default=8501, show_default=True, help="REST port; 0 picks a free one.")
+@click.option("--grpc-port", default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "onnx", "tensorflow"]),
+    default="auto",
+    show_default=True,
+    help="ONNX Runtime on the twin, TensorFlow on the SavedModel, or auto: TensorFlow where there is no twin.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the ports."
+)
+@click.option(
+    "--monitoring-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's monitoring configuration."
+)
+@click.option(
+    "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
+)
+@click.option("--access-log/--no-access-log", default=False, show_default=True, help="One log line for each request.")
+def serve(
+    *,
+    models: Path | None,
+    model_config_file: Path | None,
+    host: str,
+    rest_port: int,
+    grpc_port: int,
+    engine: Literal["auto", "onnx", "tensorflow"],
+    workers: int,
+    monitoring_config_file: Path | None,
+    batching: bool,
+    access_log: bool,
+) -> None:
+    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
-    PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
-    Any SavedModel will do, and nothing of it is executed, except with --answer.
+    New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
 
     \b
-    triptych inspect models/*/*
-    triptych inspect models/two_tower/7 --json
-    triptych inspect models/two_tower --answer 42
+    Example:
+      triptych serve --models models
+      curl -d '{"instances": ["42"]}' http://127.0.0.1:8501/v1/models/two_tower:predict
     """
-    from serving.report import report
+    if models is not None and model_config_file is not None:
+        raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving import server
+    from serving import workers as several
 
-    if not report(paths, user=answer, as_json=as_json):
-        sys.exit(1)
+    config = server.Config(
+        models=models or (Path("models") if model_config_file is None else None),
+        model_config_file=model_config_file,
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        engine=engine,
+        workers=workers,
+        monitoring_config_file=monitoring_config_file,
+        batching=batching,
+        access_log=access_log,
+    )
+    server.set_up_logging(access_log=access_log)
+    run = several.run if workers > 1 else server.run
+    run(config, lambda ready: click.echo(str(ready)))
 
 
 @app.group()
 def bench() -> None:
-    """Measure, on this machine, what the README gives figures for."""
+    """Measure servers and indexes."""
+
+
+@bench.command(name="serve")
+@click.option("--url", "urls", multiple=True, help="A server's REST address; may be repeated.")
+@click.option("--grpc", "targets", multiple=True, metavar="HOST:PORT", help="A server's gRPC address; may be repeated.")
+@click.option("--model", default="two_tower", show_default=True, help="The model's name on every server.")
+@click.option(
+    "--signature",
+    type=click.Choice(["serving_default", "recommend"]),
+    default="serving_default",
+    show_default=True,
+    help="What is asked, each time for 10 items.",
+)
+@click.option("--users", default=943, show_default=True, help="Users 1 to this are asked for in turn.")
+@click.option("--seconds", default=3.0, show_default=True, help="How long each run is counted.")
+def bench_serve(
+    *, urls: tuple[str, ...], targets: tuple[str, ...], model: str, signature: str, users: int, seconds: float
+) -> None:
+    r"""Load servers that speak TensorFlow Serving's APIs with 1, 8 and 32 clients; of two, print the ratio.
+
+    The last column is the share of one core that the load generator itself took.
+
+    \b
+    triptych bench serve --url http://127.0.0.1:8501 --grpc 127.0.0.1:8500
+    triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 --signature recommend
+    """
+    servers = [*urls, *(f"grpc://{target}" for target in targets)] or ["http://127.0.0.1:8501"]
+    from serving import bench as measuring
+
+    click.echo(measuring.HEADING)
+    loads = measuring.measure(
+        servers,
+        model=model,
+        signature=signature,
+        users=users,
+        seconds=seconds,
+        on_load=lambda load: click.echo(measuring.describe(load)),
+    )
+    if len(servers) == 2:
+        for clients, rate, p50, p99 in measuring.ratios(loads):
+            click.echo(f"{clients:>7} clients: {rate:.2f} times the requests/s, {p50:.2f} the p50, {p99:.2f} the p99")

@@ -180,10 +180,11 @@ def _column(ids: Sequence[str]) -> npt.NDArray[Any]:
 
 
 def _padded(rows: Sequence[Sequence[str]]) -> npt.NDArray[Any]:
-    # At least one column: in TensorFlow Serving, with batching and pad_variable_length_inputs, an empty tensor among
-    # others that are not fails the whole batch.
-    width = max([1, *map(len, rows)])
-    padded = _column([text for row in rows for text in (*row, *[PADDING] * (width - len(row)))])
+    # Padded on the left, with at least one column: TensorFlow Serving's batching with pad_variable_length_inputs fails
+    # on an empty tensor, and widens one with its very first element, in all its rows: an item there would be left out
+    # for everybody else in the request.
+    width = 1 + max(map(len, rows), default=0)
+    padded = _column([text for row in rows for text in (*[PADDING] * (width - len(row)), *row)])
     return padded.reshape(len(rows), width)
 
 

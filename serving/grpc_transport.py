@@ -7,6 +7,7 @@ from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
 from serving import contract
 from serving.proto import serving_pb2
+from serving.status import HTTP, Code
 from serving.transport import (
     Arrays,
     ServerError,
@@ -22,26 +23,6 @@ from serving.transport import (
 
 CONNECT_SECONDS = 1.0
 """How long the first connection is waited for; gRPC tries again meanwhile, ever less often."""
-
-HTTP_STATUS = {
-    "CANCELLED": 499,
-    "UNKNOWN": 500,
-    "INVALID_ARGUMENT": 400,
-    "DEADLINE_EXCEEDED": 504,
-    "NOT_FOUND": 404,
-    "ALREADY_EXISTS": 409,
-    "PERMISSION_DENIED": 403,
-    "RESOURCE_EXHAUSTED": 429,
-    "FAILED_PRECONDITION": 400,
-    "ABORTED": 409,
-    "OUT_OF_RANGE": 400,
-    "UNIMPLEMENTED": 501,
-    "INTERNAL": 500,
-    "UNAVAILABLE": 503,
-    "DATA_LOSS": 500,
-    "UNAUTHENTICATED": 401,
-}
-"""The HTTP status that TensorFlow Serving's REST API gives each code."""
 
 
 class Grpc:
@@ -72,11 +53,13 @@ class Grpc:
         try:
             # Retries by a service config would repeat UNAVAILABLE answers as well. Waiting for the channel to be ready
             # repairs a broken connection, and gRPC itself repeats what no server has seen.
-            reply = self._predict(_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True)
+            reply = self._predict(
+                predict_request(target, signature, inputs), timeout=self._timeout, wait_for_ready=True
+            )
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise no_answer(self._server, self._timeout) from error
-            raise ServerError(self._server, HTTP_STATUS[error.code().name], error.details() or "") from error
+            raise ServerError(self._server, HTTP[Code[error.code().name]], error.details() or "") from error
         try:
             return checked(_outputs(reply, signature), signature, inputs)
         except (ValueError, TypeError, KeyError) as error:
@@ -96,7 +79,8 @@ class Grpc:
         self._connected = True
 
 
-def _request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
+    """Write a request; strings may be text or bytes."""
     request = serving_pb2.PredictRequest()
     request.model_spec.name = target.model
     request.model_spec.signature_name = signature

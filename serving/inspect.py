@@ -171,12 +171,21 @@ def _warm_up(folder: Path, signatures: Mapping[str, Signature]) -> tuple[tuple[W
     except Failure as failure:
         return (), [str(failure)]
     records = tuple(_record(request) for request in requests)
-    faults = []
-    for number, record in enumerate(records, start=1):
-        inputs = sorted(signatures[record.signature].inputs) if record.signature in signatures else "no such signature"
-        if inputs != list(record.inputs):
-            faults.append(f"warm-up record {number} asks {record.signature} with {list(record.inputs)}, found {inputs}")
-    return records, faults
+    return records, [
+        f"warm-up record {number} {fault}"
+        for number, record in enumerate(records, start=1)
+        if (fault := _fault(record, signatures))
+    ]
+
+
+def _fault(record: WarmUp, signatures: Mapping[str, Signature]) -> str:
+    """Say why a server could not answer the record, and so not load the version."""
+    if record.signature not in signatures:
+        return f"asks {record.signature}, expected a signature of this version"
+    expected = sorted(signatures[record.signature].inputs)
+    if list(record.inputs) == expected:
+        return ""
+    return f"asks {record.signature} with [{', '.join(record.inputs)}], expected [{', '.join(expected)}]"
 
 
 def _record(request: serving_pb2.PredictRequest) -> WarmUp:

@@ -1,73 +1,47 @@
-"""Ask a version folder in this process, without a server: the twin where there is one, else TensorFlow."""
+"""Ask a version folder in this process, without a server: by the server's own engine."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from serving import contract
+from serving import engine
 from serving.errors import Failure
-from serving.transport import Arrays, Target, checked, text
-
-Run = Callable[[Arrays], list[Any]]
-"""Takes the inputs, returns the outputs in the contract's order."""
+from serving.status import HTTP, Refusal
+from serving.transport import Arrays, ServerError, Target, checked, no_contract, text
 
 
 class Offline:
-    """A version folder; each signature is loaded when it is first asked."""
+    """A version folder, loaded at the first question."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._loaded: dict[str, Run] = {}
+        self._servable: engine.Servable | None = None
 
     def predict(self, target: Target, signature: str, inputs: Arrays) -> Arrays:
         """See serving.transport.Transport; whatever version or label is asked for, the folder answers."""
-        if "k" in inputs and min(inputs["k"]) < 1:  # assertions do not convert, so the twin does not refuse it
-            raise Failure(f"k is {min(inputs['k'])}, expected at least 1")
-        if signature not in self._loaded:
-            self._loaded[signature] = self._load(signature)
+        if self._servable is None:
+            self._servable = self._load()
+        found = self._servable.signature(signature)
+        if found is None:
+            raise Failure(f"{self._folder} has no signature {signature}: see `triptych inspect`")
         try:
-            values = [text(value) if value.dtype == object else value for value in self._loaded[signature](inputs)]
-            outputs = dict(zip(contract.SIGNATURES[signature].outputs, values, strict=True))
+            outputs = found.run(dict(inputs))
+            outputs = {name: text(each) if each.dtype == object else each for name, each in outputs.items()}
             return checked(outputs, signature, inputs)
-        except Exception as error:  # whatever the two runtimes raise: the folder may hold anything
-            raise Failure(f"{self._folder} did not answer {signature}: {' '.join(str(error).split())}") from error
+        except Refusal as refusal:
+            raise ServerError(str(self._folder), HTTP[refusal.code], refusal.message) from refusal
+        except (KeyError, ValueError) as error:
+            raise no_contract(str(self._folder), target, signature) from error
 
     def close(self) -> None:
         """See serving.transport.Transport."""
-        self._loaded.clear()
+        self._servable = None
 
-    def _load(self, signature: str) -> Run:
-        twin = self._folder / "assets.extra" / "onnx" / f"{signature}.onnx"
+    def _load(self) -> engine.Servable:
         try:
-            return _load_twin(twin) if twin.is_file() else _load_tensorflow(self._folder, signature)
-        except Failure:
+            return engine.load(self._folder.parent.name, 0, self._folder)
+        except Failure as failure:
+            if isinstance(failure.__cause__, ImportError):
+                what = "has no ONNX twin of all its signatures, and TensorFlow, which would run it, is not installed"
+                raise Failure(f"{self._folder} {what}") from failure
             raise
-        except Exception as error:
-            raise Failure(f"{self._folder} could not be loaded: {' '.join(str(error).split())}") from error
-
-
-def _load_twin(path: Path) -> Run:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(None, dict(inputs))
-
-
-def _load_tensorflow(folder: Path, signature: str) -> Run:
-    try:
-        import tensorflow as tf
-    except ImportError:
-        raise Failure(f"{folder} has no ONNX twin of {signature}, and TensorFlow is not installed to run it") from None
-    model = tf.saved_model.load(str(folder))
-    if signature not in model.signatures:
-        raise Failure(f"{folder} has no signature {signature}, expected one of the contract's: see `triptych inspect`")
-    ask, tensors = model.signatures[signature], contract.SIGNATURES[signature]
-
-    def run(inputs: Arrays) -> list[Any]:
-        columns = {name: tf.constant(column.tolist(), tensors.inputs[name].dtype) for name, column in inputs.items()}
-        outputs = ask(**columns)
-        return [outputs[name].numpy() for name in tensors.outputs]
-
-    return run

@@ -47,7 +47,7 @@ class Rest:
 
     def predict(self, target: Target, signature: str, inputs: Arrays) -> Arrays:
         """See serving.transport.Transport."""
-        url = f"{self._server}{_path(target)}:predict"
+        url = self._server + predict_path(target)
         body = {"signature_name": signature, "inputs": {name: column.tolist() for name, column in inputs.items()}}
         try:
             reply = self._session.post(url, json=body, timeout=self._timeout, allow_redirects=False)
@@ -73,6 +73,16 @@ class Rest:
         return Failure(f"the answer of {self._server} broke off: {error}")
 
 
+def predict_path(target: Target) -> str:
+    """Return the path that a predict request is posted to."""
+    path = f"/v1/models/{quote(target.model, safe='')}"
+    if target.version is not None:
+        path += f"/versions/{target.version}"
+    elif target.label is not None:
+        path += f"/labels/{quote(target.label, safe='')}"
+    return f"{path}:predict"
+
+
 class _ConnectionRetry(Retry):
     """Retries a connection that failed; not an answer that is late, nor one that asks to come back later."""
 
@@ -91,13 +101,6 @@ class _ConnectionRetry(Retry):
 
     def is_retry(self, method: str, status_code: int, has_retry_after: bool = False) -> bool:
         return False
-
-
-def _path(target: Target) -> str:
-    path = f"/v1/models/{quote(target.model, safe='')}"
-    if target.version is not None:
-        return f"{path}/versions/{target.version}"
-    return path if target.label is None else f"{path}/labels/{quote(target.label, safe='')}"
 
 
 def _outputs(content: bytes, signature: str) -> Arrays:

@@ -30,13 +30,22 @@ def read_signatures(folder: Path) -> dict[str, Signature]:
     Raises:
         Failure: the folder holds no SavedModel, a broken one, or none that TensorFlow Serving would load.
     """
+    definitions = read_definitions(folder)
+    return {name: _signature(definitions[name]) for name in sorted(definitions) if name != INIT_OP}
+
+
+def read_definitions(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
+    """Return the signatures of a SavedModel by name as they are written in it, `INIT_OP` included.
+
+    Raises:
+        Failure: as `read_signatures`.
+    """
     model = _read(folder)
     graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in model.meta_graphs}
     if (TAG,) not in graphs:
         tags = " and ".join(f"[{', '.join(each)}]" for each in graphs) or "no graph at all"
         raise Failure(f"{folder} holds {tags}, expected a graph tagged [{TAG}]: it is no whole SavedModel for serving")
-    definitions = graphs[TAG,].signature_def
-    return {name: _signature(definitions[name]) for name in sorted(definitions) if name != INIT_OP}
+    return dict(graphs[TAG,].signature_def)
 
 
 def is_saved_model(folder: Path) -> bool:

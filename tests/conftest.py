@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,3 +95,18 @@ def tiny_versions(tmp_path_factory, tiny_interactions):
 def tiny_version(tiny_versions):
     """The version with the most in it: item biases and user biases."""
     return tiny_versions["user_biases"]
+
+
+@pytest.fixture(scope="session")
+def conformance_twin(tmp_path_factory):
+    """The conformance model, both versions, with a twin of every signature that converts.
+
+    `binary` does not, and `recommend` does but then fails on an empty `exclude`: TensorFlow answers those two.
+    """
+    from twins import convert
+
+    folder = tmp_path_factory.mktemp("twins") / "conformance"
+    shutil.copytree(Path(__file__).parent / "data" / "tfs" / "conformance", folder)
+    for version in ("1", "2"):
+        convert(folder / version, ("serving_default", "single", "special", "scalar", "typed"))
+    return folder

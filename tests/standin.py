@@ -9,6 +9,9 @@ from __future__ import annotations
 import contextlib
 import http.server
 import json
+import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent import futures
@@ -98,6 +101,20 @@ def stand_in() -> Iterator[StandIn]:
         rpc.stop(None).wait(5)
 
 
+@contextlib.contextmanager
+def serving(*options: object) -> Iterator[tuple[str, str]]:
+    """Run `triptych serve` on free ports; give its REST and its gRPC address."""
+    command = [sys.executable, "-m", "export.cli", "serve", "--rest-port=0", "--grpc-port=0", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            line = process.stdout.readline()
+            found = re.search(r"on (http://\S+) \(REST\) and (\S+) \(gRPC\)", line)
+            assert found, line
+            yield found[1], f"grpc://{found[2]}"
+        finally:
+            process.terminate()
+
+
 def rest_handler(server: StandIn) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -106,7 +123,9 @@ def rest_handler(server: StandIn) -> type[http.server.BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            server.seen.append((self.path, body["signature_name"], body["inputs"]))
+            rows = [row if isinstance(row, dict) else {"user_id": row} for row in body.get("instances", [])]
+            inputs = {name: [row[name] for row in rows] for name in rows[0]} if rows else body["inputs"]
+            server.seen.append((self.path, body["signature_name"], inputs))
             if server.raw is not None:
                 server.raw(self)
                 return
@@ -114,9 +133,10 @@ def rest_handler(server: StandIn) -> type[http.server.BaseHTTPRequestHandler]:
             try:
                 if model not in server.models:
                     raise RefusedError(404, "NOT_FOUND", f"Servable not found for request: Latest({model})")
-                outputs = server.answer(body["signature_name"], body["inputs"])
+                outputs = server.answer(body["signature_name"], inputs)
                 columns = outputs if len(outputs) > 1 else next(iter(outputs.values()))
-                self.reply(200, {"outputs": columns})
+                lines = [dict(zip(outputs, values, strict=True)) for values in zip(*outputs.values(), strict=True)]
+                self.reply(200, {"predictions": lines} if rows else {"outputs": columns})
             except RefusedError as refusal:
                 self.reply(refusal.args[0], {"error": refusal.args[2]})
 

@@ -10,7 +10,7 @@ import click
 import pytest
 from standin import ITEMS, stand_in
 
-from serving.cli import app
+from export.cli import app
 
 HEAVY = ("tensorflow", "onnxruntime", "grpc", "numpy", "requests", "rich", "google.protobuf", "tensorboard", "uvicorn")
 
@@ -91,3 +91,11 @@ def test_recommend_without_a_server_is_one_sentence():
     result = run("recommend", "--user", "42", "--model", "two_tower", "--url", "http://127.0.0.1:9")
     assert result.stderr.startswith("triptych: no server at http://127.0.0.1:9: start one with `triptych serve`")
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_package_that_is_not_installed_is_one_sentence():
+    code = "import sys; sys.modules['httptools'] = None; from export.cli import main; main()"
+    command = [sys.executable, "-c", code, "bench", "serve"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("triptych: httptools is not installed: install triptych[serve] to serve")

@@ -1,4 +1,4 @@
-"""The client against a server whose every answer is known, over both protocols."""
+"""The client against a server whose every answer is known, over both protocols, and against `triptych serve`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,23 @@ from concurrent import futures
 import grpc
 import numpy as np
 import pytest
-from standin import ITEMS, LOWEST, POPULAR, SCORES, RefusedError, StandIn, contract_answer, grpc_handler, stand_in
+from standin import (
+    ITEMS,
+    LOWEST,
+    POPULAR,
+    SCORES,
+    RefusedError,
+    StandIn,
+    contract_answer,
+    grpc_handler,
+    serving,
+    stand_in,
+)
 
-from serving import grpc_transport
 from serving.client import Client, Ranked, ServerError
 from serving.errors import Failure
+from serving.status import HTTP
+from serving.transport import is_loopback
 
 
 @pytest.fixture
@@ -65,14 +77,14 @@ def test_the_other_signatures_answer_too(client):
     assert client.score(["42", "7", "42"], ["映画", "映画", "unheard of"]) == [*float32(0.1, 3.5), LOWEST]
 
 
-def test_what_is_sent_is_the_contract_with_at_least_one_column(client, server):
+def test_what_is_sent_is_the_contract_with_padding_as_the_first_element(client, server):
     client.recommend(["42", "7"], k=3)
+    client.recommend(["42", "7"], k=3, exclude=[["a"], ["b", "c"]], unseen=True)
     client.recommend_from([[], []], k=3)
+    sent = {"user_id": ["42", "7"], "k": [3, 3]}
     assert [(signature, inputs) for _, signature, inputs in server.seen] == [
-        (
-            "recommend",
-            {"user_id": ["42", "7"], "k": [3, 3], "exclude": [[""], [""]], "unseen": [False, False]},
-        ),
+        ("recommend", {**sent, "exclude": [[""], [""]], "unseen": [False, False]}),
+        ("recommend", {**sent, "exclude": [["", "", "a"], ["", "b", "c"]], "unseen": [True, True]}),
         ("recommend_from", {"items": [[""], [""]], "k": [3, 3]}),
     ]
 
@@ -271,13 +283,21 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(client, server):
 
 
 def test_every_grpc_code_has_an_http_status():
-    assert grpc_transport.HTTP_STATUS.keys() == {code.name for code in grpc.StatusCode} - {"OK"}
+    assert {code.name: code.value for code in HTTP} == {code.name: code.value[0] for code in grpc.StatusCode}
 
 
 def test_a_proxy_in_the_environment_is_not_asked_for_a_server_on_this_machine(client, monkeypatch):
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("grpc_proxy", "http://127.0.0.1:1")
     assert client.top(["42"])[0].items == ITEMS[:4]
+
+
+@pytest.mark.parametrize(
+    "server", ["http://127.0.0.1:8501", "https://[::1]/", "http://localhost", "grpc://127.9.9.9:1"]
+)
+def test_this_machine_is_known_by_its_addresses(server):
+    assert is_loopback(server)
+    assert not is_loopback(server.replace("127", "10").replace("::1", "::2").replace("localhost", "localhost.example"))
 
 
 def test_importing_the_client_loads_no_tensorflow_and_asking_over_rest_no_grpc(server):
@@ -290,3 +310,69 @@ print([name for name in ("tensorflow", "grpc", "onnxruntime", "lightfm") if name
 """
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert run.stdout == "[]\n"
+
+
+@pytest.fixture(scope="module")
+def real(tiny_version):
+    """`triptych serve` on a model with biases: its addresses, and the oracle of what it is to answer."""
+    from export.oracle import Oracle
+
+    with serving("--models", tiny_version.folder.parents[1]) as (rest, rpc):
+        addresses = {"rest": rest, "grpc": rpc, "file": tiny_version.folder.as_uri()}
+        yield addresses, tiny_version, Oracle(tiny_version.model, tiny_version.interactions)
+
+
+def cut(answer) -> list[tuple[list[str], list[float]]]:
+    """Give each row of the oracle's without its padding."""
+    rows = zip(answer["item"].tolist(), answer["score"].tolist(), strict=True)
+    return [([item for item in items if item], scores[: sum(map(bool, items))]) for items, scores in rows]
+
+
+def agree(answers: list[Ranked], oracle) -> None:
+    assert [list(answer.items) for answer in answers] == [items for items, _ in cut(oracle)]
+    for answer, (_, scores) in zip(answers, cut(oracle), strict=True):
+        assert list(answer.scores) == pytest.approx(scores, abs=1e-5)
+
+
+def agree_but_for_ties(answers: list[Ranked], oracle) -> None:
+    """Cosines and fold-ins differ in the last digits of float32, so whole catalogues are compared item by item."""
+    for answer, (items, scores) in zip(answers, cut(oracle), strict=True):
+        found = dict(zip(answer.items, answer.scores, strict=True))
+        assert found == pytest.approx(dict(zip(items, scores, strict=True)), abs=1e-5)
+        assert list(answer.scores) == sorted(answer.scores, reverse=True)
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc", "file"])
+def test_triptych_serve_and_a_folder_answer_the_client_as_numpy_does_for_every_user(real, protocol):
+    addresses, version, oracle = real
+    users = [*version.interactions.users.tolist(), "nobody"]
+    items = version.interactions.items.tolist()
+    ks = [1 + place % 12 for place in range(len(users))]
+    excluded = [items[place % 5 : place % 5 + place % 3] for place in range(len(users))]
+    unseen = [place % 2 == 0 for place in range(len(users))]
+    with Client(addresses[protocol], model=version.folder.parent.name, rows=7, timeout=60) as client:
+        agree(client.top(users), oracle.serving_default(users))
+        answers = client.recommend(users, k=ks, exclude=excluded, unseen=unseen)
+        expected = oracle.recommend(users, ks, excluded, unseen)
+        agree(answers, expected)
+        assert [answer.known for answer in answers] == expected["known"].tolist()
+        others = [*items, "unheard of"]
+        agree_but_for_ties(client.similar(others, k=99), oracle.similar(others, [99] * len(others)))
+        agree_but_for_ties(
+            client.recommend_from([items[:3], []], k=99), oracle.recommend_from([items[:3], []], [99, 99])
+        )
+        pairs = [(user, item) for user in users[:9] for item in (*items[:5], "unheard of")]
+        scores = client.score([user for user, _ in pairs], [item for _, item in pairs])
+    expected = oracle.score([user for user, _ in pairs], [item for _, item in pairs])["score"]
+    assert scores == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc", "file"])
+def test_a_refused_k_is_the_same_error_everywhere(real, protocol):
+    addresses, version, _ = real
+    with (
+        Client(addresses[protocol], model=version.folder.parent.name, timeout=60) as client,
+        pytest.raises(ServerError, match=r"answered 400: .*k must be at least 1") as caught,
+    ):
+        client.recommend(["1"], k=0)
+    assert caught.value.status == 400

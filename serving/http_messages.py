@@ -1,0 +1,52 @@
+"""What the HTTP server and its handler pass to each other, whole requests and whole replies; libevent's pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+JSON = b"application/json"
+HTML = b"text/html"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one client may take: bytes, seconds, requests sent ahead; and how many clients there may be."""
+
+    body: int = 64 << 20
+    headers: int = 64 << 10
+    pipelined: int = 64
+    idle_seconds: float = 60.0
+    request_seconds: float = 30.0
+    answer_seconds: float = 30.0
+    linger_seconds: float = 5.0
+    connections: int = 4096
+
+
+@dataclass(slots=True)
+class Request:
+    """A whole request: method, target as it was sent, body and its encoding, and whether the connection shall stay."""
+
+    method: bytes
+    target: bytes
+    body: bytes
+    encoding: bytes
+    keep_alive: bool
+
+
+Respond = Callable[[int, bytes, bytes], None]
+"""Answer with a status, a content type and a body; to be called once, on the event loop, at once or later."""
+
+Handler = Callable[[Request, Respond], None]
+
+
+def reason(status: int) -> str:
+    """Return what a status is called."""
+    return "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
+
+
+def page(status: int) -> bytes:
+    """Return the page libevent, and so TensorFlow Serving, sends where there is no answer of the API's."""
+    title = f"<HTML><HEAD>\n<TITLE>{status} {reason(status)}</TITLE>\n</HEAD><BODY>"
+    return f"{title}\n<H1>{reason(status)}</H1>\n</BODY></HTML>\n".encode()

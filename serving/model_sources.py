@@ -1,0 +1,120 @@
+"""What is to be served: models, base paths, version policies and labels, from a folder or a configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from google.protobuf import text_format
+
+from serving.errors import Failure
+from serving.proto import config_pb2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSource:
+    """One model to serve: the folder its versions appear in, which of them are wanted, and their labels.
+
+    Attributes:
+        latest: how many of the highest versions are wanted; 0: all of them.
+        specific: exactly these versions are wanted, whatever ``latest`` says.
+    """
+
+    name: str
+    base_path: Path
+    latest: int = 1
+    specific: frozenset[int] | None = None
+    labels: dict[str, int] = field(default_factory=dict)
+
+    def wanted(self) -> dict[int, Path]:
+        """Scan the base path; return the wanted versions that are there. Entries that are no number do not exist.
+
+        Raises:
+            OSError: the base path cannot be listed.
+        """
+        found = {}
+        for entry in sorted(self.base_path.iterdir()):
+            if entry.name.isascii() and entry.name.isdigit() and int(entry.name) < 1 << 63:
+                found[int(entry.name)] = entry
+        if self.specific is not None:
+            return {version: path for version, path in found.items() if version in self.specific}
+        chosen = sorted(found, reverse=True)[: self.latest or None]
+        return {version: found[version] for version in chosen}
+
+
+Sources = Callable[[], list[ModelSource]]
+"""Lists the models to serve, anew at each poll."""
+
+
+def from_folder(folder: Path) -> Sources:
+    """Serve every subfolder as a model, with the default policy (the latest version); new ones appear by themselves."""
+
+    def sources() -> list[ModelSource]:
+        if not folder.is_dir():
+            raise Failure(f"no models folder at {folder}: `triptych train` makes one")
+        entries = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+        return [ModelSource(name=entry.name, base_path=entry) for entry in entries]
+
+    return sources
+
+
+def from_config(file: Path) -> Sources:
+    """Serve what a TensorFlow Serving model configuration file lists."""
+
+    def sources() -> list[ModelSource]:
+        config = config_pb2.ModelServerConfig()
+        read_text_proto(file, config)
+        if config.WhichOneof("config") != "model_config_list":
+            raise Failure(f"{file} holds no model_config_list: `triptych config` writes one")
+        names = [model.name for model in config.model_config_list.config]
+        if len(set(names)) < len(names):
+            raise Failure(f"{file} lists a model twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
+        return [_source(model, file) for model in config.model_config_list.config]
+
+    return sources
+
+
+def monitoring_path(file: Path | None) -> str | None:
+    """Return where a monitoring configuration file wants Prometheus' metrics, None for nowhere."""
+    if file is None:
+        return None
+    config = config_pb2.MonitoringConfig()
+    read_text_proto(file, config)
+    if not config.prometheus_config.enable:
+        return None
+    return config.prometheus_config.path or "/monitoring/prometheus/metrics"
+
+
+def read_text_proto(file: Path, message: config_pb2.ModelServerConfig | config_pb2.MonitoringConfig) -> None:
+    """Fill a message from a text-proto file.
+
+    Raises:
+        Failure: the file cannot be read or is not such a message.
+    """
+    try:
+        text_format.Parse(file.read_text(encoding="utf-8"), message)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Failure(f"{file} cannot be read: {error}") from error
+    except text_format.ParseError as error:
+        raise Failure(f"{file} is no {type(message).__name__}: {error}") from error
+
+
+def _source(model: config_pb2.ModelConfig, file: Path) -> ModelSource:
+    if not model.name or not model.base_path:
+        raise Failure(
+            f"{file} lists a model without name or base_path: {text_format.MessageToString(model, as_one_line=True)}"
+        )
+    if not Path(model.base_path).is_absolute():
+        raise Failure(
+            f"{file} gives {model.name} the relative base_path {model.base_path}: TensorFlow Serving wants it absolute"
+        )
+    policy = model.model_version_policy
+    choice = policy.WhichOneof("policy_choice")
+    return ModelSource(
+        name=model.name,
+        base_path=Path(model.base_path),
+        latest=0 if choice == "all" else policy.latest.num_versions or 1,
+        specific=frozenset(policy.specific.versions) if choice == "specific" else None,
+        labels=dict(model.version_labels),
+    )

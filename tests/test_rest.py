@@ -1,0 +1,284 @@
+"""REST beyond the recorded exchanges: what TensorFlow Serving's own sources answer, on a real socket."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live import DATA, ask, live, predict, write_config
+
+BEST = {"items": ["Alien (1979)", "Star Wars (1977)", "Contact (1997)"], "scores": [12.03125, 10.25, 9.625]}
+MODEL = "/v1/models/conformance"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, conformance_twin):
+    with live(model_config_file=write_config(tmp_path_factory.mktemp("config"), conformance_twin)) as where:
+        yield where
+
+
+def typed(**columns):
+    row = {"f": [1, 2], "i": 1, "b": True, "d": 1} | columns
+    return {"signature_name": "typed", "instances": [row]}
+
+
+def at(problem, *, key="", number=0):
+    where = f"element: {number} key: {key}" if key else f"element: {number}"
+    return f"Failed to process {where} of 'instances' list. Error: INVALID_ARGUMENT: {problem}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": ["42"], "instances": ["1"]}',
+        '{"instances": [{"user_id": "42", "user_id": "1"}]}',
+        '{"instances": ["4\\u0032"], "colons": "::"}',
+        '{"signature_name": "", "instances": ["42"]}',
+        '{"instances": ["42"]}\0 whatever',
+        '\ufeff{"instances": ["42"]}',
+        ' \n\t{"instances"\r:["42"] } ',
+        '{"instances": [{"b64": "NDI"}]}',
+        '{"instances": [{"user_id": {"b64": "NDI="}}]}',
+    ],
+)
+def test_what_rapidjson_accepts_is_accepted_and_the_first_of_two_keys_counts(server, body):
+    answer = predict(server, "conformance", body)
+    assert (answer.status, answer.json) == (200, {"predictions": [BEST]})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"instances": ["42"]} x', '{"instances": ["\\ud800"]}', '{"instances": ["\\ud800\\u0041"]}', '{"instances": [01]}',
+        '{"instances": [1.]}', '{"instances": [.5]}', '{"instances": [+1]}', '{"instances": [1e]}', '{"instances": [1e309]}',
+        '{"instances": ["a\nb"]}', '{"instances": ["\\x"]}', '{"instances": [tru]}', '{"instances": ["42",]}', '{"a" 1}',
+        '{"a": 1,}', "{'a': 1}", '{"instances": [Nan]}', "\0", "   ", "[" * 100_000, '{"a":' * 100_000, "}", '{"a": 1]',
+        '{"instances": ["42"] /* none */}', '{"instances": ["\\u12g4"]}', '{"instances": [' + "9" * 400 + "]}",
+    ],
+)  # fmt: skip
+def test_what_rapidjson_refuses_is_a_parse_error(server, body):
+    answer = predict(server, "conformance", body)
+    assert answer.status == 400
+    assert answer.error.startswith("JSON Parse error: ")
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (typed(i=1 << 63), at("JSON Value: 9223372036854775808 Type: Number is not of expected type: int64", key="i")),
+        (typed(i=1.0), at("JSON Value: 1.0 Type: Number is not of expected type: int64", key="i")),
+        (typed(b=None), at("JSON Value: null Type: Null is not of expected type: bool", key="b")),
+        (typed(i=True), at("JSON Value: true Type: True is not of expected type: int64", key="i")),
+        (typed(f=[1, 1 << 24]), at("Cannot convert JSON value: 16777216 to float without loss of precision.", key="f")),
+        (typed(f=[1, 1e39]), at("Cannot convert JSON value: 1e+39 to float without loss of precision.", key="f")),
+        (
+            typed(d=1 << 53),
+            at("Cannot convert JSON value: 9007199254740992 to double without loss of precision.", key="d"),
+        ),
+        (typed(f=[1, [2]]), at("Encountered list at unexpected level: 1 expected < 1", key="f")),
+        (
+            typed(f=[[1], 2]),
+            at("JSON Value: 2 found at incorrect level: 2 in the JSON DOM. Expected at level: 2", key="f"),
+        ),
+        (
+            typed(f=[[1, 2], [3]]),
+            at("Encountered list at unexpected size: 1 at level: 1 expected size: 2", key="f"),
+        ),
+        (
+            {"signature_name": "single", "instances": [[[1, 2]], [[1], [2]]]},
+            at("Expecting shape [1,2] but got: [2,1]", number=1),
+        ),
+        ({"instances": [{"user_id": {"b64": "NDI=", "x": 1}}]},
+            at('JSON Value: { "b64": "NDI=", "x": 1 } not formatted correctly for base64 data', key="user_id")),
+        ({"instances": [{"user_id": "1"}, "2"]}, "Expecting object but got list at item 1 of input list"),
+        ({"signature_name": "__saved_model_init_op", "instances": [1]},
+            "Failed to get input map for signature: __saved_model_init_op"),
+        ({"inputs": None}, "JSON Value: null Type: Null is not of expected type: string"),
+        ({"instances": [0.1]}, at("JSON Value: 0.1 Type: Number is not of expected type: string")),
+        ({"instances": [[[["42"]]]] , "inputs": [{"a": [1, 1.5, "é\n"]}]},
+            'JSON Value: { "instances": [[[["42"]]]], "inputs": [{ "a": [1, 1.5, "é\\n"] }] } '
+            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_in_tensorflow_servings_words(server, request_, error):
+    answer = predict(server, "conformance", json.dumps(request_, ensure_ascii=False))
+    assert (answer.status, " ".join(answer.error.split())) == (400, " ".join(error.split()))
+
+
+def test_a_list_nested_beyond_any_tensor_is_refused(server):
+    deep = "[" * 300 + '"42"' + "]" * 300
+    answer = predict(server, "conformance", f'{{"instances": {deep}}}')
+    assert (answer.status, answer.error) == (400, "tensor parsing error: user_id")
+
+
+def test_bytes_that_are_no_utf8_come_back_as_they_went(server):
+    answer = predict(server, "conformance", b'{"signature_name": "binary", "instances": ["\xff\xfe", "\\udc80"]}')
+    assert [row["echo_bytes"] for row in answer.json["predictions"]] == [{"b64": "//4="}, {"b64": "7bKA"}]
+
+
+@pytest.mark.parametrize("value", [0.1, 1e-7, 123456789.0, 1 / 3, -3.4028234663852886e38, 2.0**-149])
+def test_a_float_comes_back_exactly(server, value):
+    body = {"signature_name": "single", "inputs": [value]}
+    (answer,) = predict(server, "conformance", body).json["outputs"]
+    assert np.float32(answer) == np.float32(value) * np.float32(0.5) + np.float32(2)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "error"),
+    [
+        ("GET", "/v1/", 400, "Malformed request: GET /v1/"),
+        ("GET", "/v1/models/", 400, "Malformed request: GET /v1/models/"),
+        ("GET", f"{MODEL}/", 400, f"Malformed request: GET {MODEL}/"),
+        ("GET", "/v1/models/versions/1", 400, "Missing model name in request."),
+        ("GET", "/v1/models/metadata", 404, "Could not find any versions of model metadata"),
+        ("GET", f"{MODEL}?x=1", 404, "Could not find any versions of model conformance?x=1"),
+        ("GET", "/v1/models/a%20b", 404, "Could not find any versions of model a b"),
+        ("GET", f"{MODEL}/versions/x", 400, f"Malformed request: GET {MODEL}/versions/x"),
+        (
+            "GET",
+            f"{MODEL}/versions/99999999999999999999",
+            400,
+            "Failed to convert version: 99999999999999999999 to numeric.",
+        ),
+        ("GET", f"{MODEL}/versions/9/metadata", 404, "Servable not found for request: Specific(conformance, 9)"),
+        ("GET", f"{MODEL}/labels/no/metadata", 400, "Unrecognized servable version label: no"),
+        ("POST", f"{MODEL}:PREDICT", 400, f"Malformed request: POST {MODEL}:PREDICT"),
+        ("POST", f"{MODEL}:predict?x=1", 400, f"Malformed request: POST {MODEL}:predict?x=1"),
+        ("POST", f"{MODEL}/metadata", 400, f"Malformed request: POST {MODEL}/metadata"),
+        ("PUT", f"{MODEL}:predict", 400, f"Malformed request: PUT {MODEL}:predict"),
+        ("DELETE", MODEL, 400, f"Malformed request: DELETE {MODEL}"),
+        ("OPTIONS", MODEL, 400, f"Malformed request: OPTIONS {MODEL}"),
+    ],
+)
+def test_a_route_that_leads_nowhere_says_so(server, method, path, status, error):
+    answer = ask(server, method, path, "{}" if method in ("POST", "PUT") else None)
+    assert (answer.status, answer.kind, answer.error) == (status, "application/json", error)
+
+
+@pytest.mark.parametrize("path", ["/V1/MODELS/conformance", "/v1/models/conf%6Frmance", f"{MODEL}/METADATA"])
+def test_a_route_ignores_case_and_reads_escapes(server, path):
+    answer = ask(server, "GET", path)
+    assert [one["version"] for one in answer.json["model_version_status"]] == ["2", "1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/v2/x", 404),
+        ("GET", "/v1?x", 404),
+        ("GET", "/v1/models/a%zz", 400),
+        ("FOO", MODEL, 501),
+        ("TRACE", MODEL, 501),
+    ],
+)
+def test_what_is_not_the_apis_gets_libevents_page(server, method, path, status):
+    answer = ask(server, method, path)
+    assert (answer.status, answer.kind) == (status, "text/html")
+    assert answer.body.startswith(b"<HTML><HEAD>\n<TITLE>%d " % status)
+
+
+def test_head_is_answered_without_a_body(server):
+    answer = ask(server, "HEAD", MODEL)
+    assert (answer.status, answer.body) == (400, b"")
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ('{"examples": []}', "JSON Value: { \"examples\": [] } 'examples' value is an empty array"),
+        ('{"examples": 5}', "JSON Value: { \"examples\": 5 } Expecting 'examples' value to be an list/array"),
+        ("{}", "JSON Value: {} When method is classify, key 'examples' is expected and was not found"),
+        ('{"examples": [5]}', "Example must be JSON object but got JSON Number"),
+        ('{"examples": [{"a": null}]}', "Feature: a has element with unexpected JSON type: Null"),
+        ('{"examples": [{"a": [1, "x"]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": [1, 1.5]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": 18446744073709551615}]}', "Feature: a has uint64 element. Only int64 is supported."),
+        ('{"signature_name": "no", "examples": [{}]}', "No signature was found with the name: no"),
+        ('{"signature_name": "typed", "examples": [{}], "context": {"c": 1}}', "Expected one input Tensor."),
+    ],
+)
+def test_classify_and_regress_refuse_in_tensorflow_servings_words(server, verb, body, error):
+    answer = ask(server, "POST", f"{MODEL}:{verb}", body)
+    assert (answer.status, " ".join(answer.error.split())) == (400, error)
+
+
+def test_a_packed_body_is_unpacked_and_a_bomb_is_not(server):
+    packed = gzip.compress(b'{"instances": ["42"]}')
+    headers = {"Content-Encoding": "gzip"}
+    assert ask(server, "POST", f"{MODEL}:predict", packed, headers).json == {"predictions": [BEST]}
+    bomb = gzip.compress(b" " * (65 << 20), compresslevel=1)
+    assert "larger than" in ask(server, "POST", f"{MODEL}:predict", bomb, headers).error
+    assert ask(server, "POST", f"{MODEL}:predict", b"junk", headers).error == "JSON Parse error: The document is empty"
+
+
+def test_a_large_request_and_its_answer_pass_through_a_thread_whole(server):
+    users = ["42", "1", "nobody"] * 30_000
+    rows = predict(server, "conformance", {"instances": users}).json["predictions"]
+    assert len(rows) == len(users)
+    assert rows[-3] == rows[0] == BEST
+
+
+PIECES = st.sampled_from(
+    ["{", "}", "[", "]", ":", ",", '"', '"instances"', '"inputs"', '"user_id"', '"42"', "1", "-0", "1e400", "NaN", "null",
+     "true", '"signature_name"', '"typed"', '{"b64":"NDI="}', "\\u0000", "\0", "é", " ", '{"instances":["42"]}']
+)  # fmt: skip
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.lists(PIECES, max_size=12).map("".join) | st.binary(max_size=60))
+def test_no_body_is_the_servers_fault(server, body):
+    assert predict(server, "conformance", body).status in (200, 400)
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(1 << 70), 1 << 70)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.just({"b64": "QQ=="}),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["x", "user_id", "k", "exclude", "b64"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(
+    st.sampled_from(["serving_default", "recommend", "typed", "scalar", "binary"]),
+    st.sampled_from(["instances", "inputs"]),
+    VALUES,
+)
+def test_no_value_is_the_servers_fault(server, signature, key, value):
+    assert predict(server, "conformance", {"signature_name": signature, key: value}).status in (200, 400)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.sampled_from(["GET", "POST", "PUT", "HEAD"]), st.text("/v1models:%20conformance?#.\x7fé\t", max_size=30))
+def test_no_path_is_the_servers_fault(server, method, path):
+    with socket.create_connection((server.host, server.rest_port), timeout=20) as client:
+        client.sendall(
+            f"{method} /v1/models/{path} HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+        )
+        assert client.makefile("rb").readline().split()[1] in (b"200", b"400", b"404")
+
+
+def test_serving_a_model_with_twins_loads_no_tensorflow(tiny_version):
+    program = (
+        "import sys, asyncio; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from live import live, predict\n"
+        "with live(models=Path(sys.argv[1])) as where:\n"
+        "    assert predict(where, 'user_biases', {'instances': ['1']}).status == 200\n"
+        "sys.exit('tensorflow' in sys.modules)"
+    )
+    models, tests = tiny_version.folder.parent.parent, DATA.parent.parent
+    result = subprocess.run([sys.executable, "-c", program, str(models), str(tests)], timeout=60, check=False)
+    assert result.returncode == 0
