@@ -97,7 +97,7 @@ def main() -> None:
     try:
         wrong = check(version, cases)
     except Exception as error:  # whatever keeps it from answering here would do so in the server
-        wrong = f"it cannot be loaded and asked in a session: {str(error).strip().splitlines()[0]}"
+        wrong = f"it cannot be loaded and asked in a session: {' '.join(str(error).split())[:300]}"
     if wrong:
         sys.exit(wrong)
 
