@@ -1,4 +1,4 @@
-"""What is loaded follows what is there: policies, labels, broken versions, configurations read again; nothing in between."""
+"""What is loaded follows what is there: policies, labels, broken versions, configurations read again."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_labels_lead_to_versions_loaded_or_not(loads, tmp_path):
     assert served.answers(label="stable") == 1
     with pytest.raises(Refusal, match=r"^Servable not found for request: Specific\(m, 3\)$"):
         served.answers(label="next")
-    with pytest.raises(Refusal, match="^Unrecognized servable version label: other$"):
+    with pytest.raises(Refusal, match=r"^Unrecognized servable version label: other$"):
         served.answers(label="other")
 
 
@@ -149,7 +149,7 @@ def test_a_model_that_is_no_longer_listed_ends(loads, tmp_path):
     assert served.states() == {1: "END"}
     with pytest.raises(Refusal, match=r"^Servable not found for request: Latest\(m\)$"):
         served.answers()
-    with pytest.raises(Refusal, match="^Unrecognized servable version label: stable$"):
+    with pytest.raises(Refusal, match=r"^Unrecognized servable version label: stable$"):
         served.answers(label="stable")
 
 
