@@ -126,7 +126,7 @@ def _no_stderr() -> Iterator[None]:
 def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
     """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
     finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
-    return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds}
+    return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds if op.inputs[1].shape.rank is not None}
 
 
 def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
