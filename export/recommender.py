@@ -94,7 +94,8 @@ class Recommender(tf.Module):
         column = self.items(item)
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
         scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
-        return self._rank(scores, tf.where(column < self.index.size, k, 0), tf.expand_dims(column, 1))
+        scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
+        return self._rank(scores, k, tf.expand_dims(column, 1))
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
