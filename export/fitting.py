@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from export.factorized import Factorized, OnEpoch
+from export.factorized import OnEpoch
 from export.interactions import Interactions
 
 
@@ -29,6 +28,19 @@ def lookup(vocabulary: Any) -> tf.keras.layers.StringLookup:
     return layer
 
 
+def tower(names: Any, embedding: int, *, hidden: int = 0, l2: float = 0.0) -> tf.keras.Sequential:
+    """Embed `[batch]` ids that are among ``names``; with ``hidden`` units, a dense layer over the embedding.
+
+    ``l2`` weighs the mean squared length of the vectors, not of the weights: a dense layer would only move length from
+    one to the other.
+    """
+    known = lookup(names)
+    length = tf.keras.regularizers.L2(l2) if l2 else None  # Keras divides what an activity costs by the batch
+    embed = tf.keras.layers.Embedding(known.vocabulary_size(), embedding, activity_regularizer=None if hidden else length)
+    dense = [tf.keras.layers.Dense(hidden, activity_regularizer=length)] if hidden else []
+    return tf.keras.Sequential([ids(), known, embed, *dense])
+
+
 def pairs(interactions: Interactions, *, batch: int, seed: int) -> tf.data.Dataset:
     """Give the interactions as shuffled batches of ``{"user_id": [batch] string, "item": [batch] string}``."""
     rows = {"user_id": interactions.users[interactions.user], "item": interactions.items[interactions.item]}
@@ -41,12 +53,3 @@ def fit(model: tf.keras.Model, data: tf.data.Dataset, *, epochs: int, on_epoch: 
     report = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, logs["loss"]))
     model.fit(data, epochs=epochs, verbose=0, callbacks=[report])
 
-
-def factorized(user_tower: tf.keras.Model, item_tower: tf.keras.Model, interactions: Interactions) -> Factorized:
-    """Hand over two trained towers that have no biases; the item tower is asked once for every item."""
-    return Factorized(
-        query_model=user_tower,
-        vectors=item_tower(tf.constant(interactions.items)).numpy(),
-        item_biases=np.zeros(len(interactions.items), np.float32),
-        user_biases=np.zeros(len(interactions.users), np.float32),
-    )

@@ -104,12 +104,17 @@ class Oracle:
         if self._model.history_model is not None:
             names = np.array([[self._items[item] for item in liked]], object)
             return self._vectors @ np.asarray(self._model.history_model(names), np.float64)[0] + self._biases
-        matrix = np.column_stack([self._vectors, self._biases])
+        vector_power = (self._vectors**2).sum() / self._vectors.shape[1]
+        columns = [self._vectors]
+        for extra in (self._biases, self._popularity):
+            power = (extra**2).sum()
+            columns.append(extra[:, None] * np.sqrt(vector_power / power) if power > 0 else extra[:, None])
+        matrix = np.hstack(columns)
         gram = matrix.T @ matrix
         root = np.linalg.cholesky(gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
         white = np.linalg.solve(root, matrix[liked].T)
         x = _conjugate_gradient(np.eye(len(gram)) + ALPHA * white @ white.T, (1 + ALPHA) * white.sum(axis=1))
-        return matrix @ np.linalg.solve(root.T, x)
+        return np.asarray(matrix @ np.linalg.solve(root.T, x))
 
 
 def _conjugate_gradient(a: Floats, b: Floats) -> Floats:

@@ -10,11 +10,17 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 TUTORIAL = "tutorial"
-DEFAULT_RECIPE = TUTORIAL
+TUNED = "tuned"
+DEFAULT_RECIPE = TUNED
+
+BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
+"""What the softmax of the two TFRS models runs over: see ``export.retriever``."""
 
 
-def _hyper(default: Any, text: str, *, least: float | None = None, below: float | None = None) -> Any:
-    return field(default=default, metadata={"help": text, "least": least, "below": below})
+def _hyper(
+    default: Any, text: str, *, least: float | None = None, below: float | None = None, among: tuple[str, ...] = ()
+) -> Any:
+    return field(default=default, metadata={"help": text, "least": least, "below": below, "among": among})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,28 +37,36 @@ class Config:
             if (least is not None and not value >= least) or (below is not None and not value < below):
                 bound = f"at least {least}" if below is None else f"at least {least} and below {below}"
                 raise ValueError(f"{spec.name} is {value}, expected {bound}")
+            if spec.metadata["among"] and value not in spec.metadata["among"]:
+                raise ValueError(f"{spec.name} is {value!r}, expected {' or '.join(spec.metadata['among'])}")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwoTowerConfig(Config):
+class _Towers(Config):
+    """What the two TFRS models share. ``dropout``, ``future`` and ``l2`` belong to the catalogue loss."""
+
+    loss: str = _hyper(BATCH, "softmax over the items of the batch, or over the whole catalogue", among=LOSSES)
+    embedding: int = _hyper(64, "components of the user and item embeddings", least=1)
+    epochs: int = _hyper(3, "passes over the interactions", least=1)
+    batch: int = _hyper(4096, "in a step: interactions (batch loss) or users (catalogue loss)", least=1)
+    learning_rate: float = _hyper(0.5, "step size of Adagrad (batch loss) or Adam (catalogue loss)", least=0.0)
+    dropout: float = _hyper(0.0, "share of a history, of ids and of components hidden in a step", least=0.0, below=1.0)
+    future: float = _hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
+    l2: float = _hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoTowerConfig(_Towers):
     """Hyper-parameters of the two-tower model; the defaults are the TFRS quickstart's."""
 
-    embedding: int = _hyper(64, "components of the user and item embeddings", least=1)
-    epochs: int = _hyper(3, "passes over the interactions", least=1)
-    batch: int = _hyper(4096, "interactions in a step", least=1)
-    learning_rate: float = _hyper(0.5, "step size of Adagrad", least=0.0)
-
 
 @dataclass(frozen=True, kw_only=True)
-class WideDeepConfig(Config):
+class WideDeepConfig(_Towers):
     """Hyper-parameters of the wide & deep model; the defaults are the tutorials', which have no wide part."""
 
-    embedding: int = _hyper(64, "components of the user and item embeddings", least=1)
     hidden: int = _hyper(64, "units of each tower's dense layer: the components of its vectors", least=1)
     wide: int = _hyper(0, "cross-product features an item is paired with; 0: no wide part", least=0, below=449)
-    epochs: int = _hyper(3, "passes over the interactions", least=1)
-    batch: int = _hyper(4096, "interactions in a step", least=1)
-    learning_rate: float = _hyper(0.5, "step size of Adagrad", least=0.0)
+    wide_l2: float = _hyper(0.0, "weight of the wide part's squared weights, summed over an item's", least=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +77,22 @@ class LightFMConfig(Config):
     epochs: int = _hyper(10, "passes over the interactions", least=1)
     learning_rate: float = _hyper(0.05, "initial step size of Adagrad", least=0.0)
     max_sampled: int = _hyper(10, "negatives tried for each positive by WARP", least=1)
+    user_alpha: float = _hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
     threads: int = _hyper(1, "threads; more than one never repeats exactly", least=1)
 
 
 RECIPES: dict[str, dict[str, Config]] = {
-    "two_tower": {TUTORIAL: TwoTowerConfig()},
-    "wide_deep": {TUTORIAL: WideDeepConfig()},
-    "lightfm": {TUTORIAL: LightFMConfig()},
+    "two_tower": {
+        TUNED: TwoTowerConfig(loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1),
+        TUTORIAL: TwoTowerConfig(),
+    },
+    "wide_deep": {
+        TUNED: WideDeepConfig(loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1, wide=448, wide_l2=0.1),
+        TUTORIAL: WideDeepConfig(),
+    },
+    "lightfm": {
+        TUNED: LightFMConfig(epochs=100, learning_rate=0.015, max_sampled=30, user_alpha=1e-5),
+        TUTORIAL: LightFMConfig(),
+    },
 }
-"""Recipe by model and recipe name."""
+"""Recipe by model and recipe name; how the tuned ones were found is in ``tuned.json`` beside this module."""

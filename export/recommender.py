@@ -44,12 +44,12 @@ class Recommender(tf.Module):
         _check(model, interactions)
         offsets, history = interactions.histories()
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
-        parts = [model.vectors, model.item_biases[:, None], popularity[:, None]]
+        columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
         self.users, self.items = Places(interactions.users), Places(interactions.items)
         self.index = BlockBruteForce(UserQuery(model.query_model, self.users), k=min(DEFAULT_K, size))
-        self.index.index(np.concatenate(parts, axis=1), interactions.items)
+        self.index.index(columns, interactions.items)
         self.history_model = model.history_model
-        self.whitening = tf.Variable(whitening(np.concatenate(parts[:2], axis=1)), trainable=False)
+        self.whitening = tf.Variable(whitening(columns), trainable=False)
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
         self.offsets = tf.Variable(np.append(offsets, offsets[-1]).astype(np.int32), trainable=False)
@@ -94,7 +94,8 @@ class Recommender(tf.Module):
         column = self.items(item)
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
         scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
-        return self._rank(scores, tf.where(column < self.index.size, k, 0), tf.expand_dims(column, 1))
+        scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
+        return self._rank(scores, k, tf.expand_dims(column, 1))
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
@@ -102,9 +103,7 @@ class Recommender(tf.Module):
         _require(k, items)
         liked = self._each_once(self.items(items))
         if self.history_model is None:
-            # The bias is fitted as one more component, not taken as it is: least squares works on the scale of
-            # 0 and 1, on which a bias learned with another loss would drown the vectors or do nothing.
-            query = tf.pad(fold_in(self.index.vectors(liked)[:, :, :-1], self.whitening), [[0, 0], [0, 1]])
+            query = fold_in(self.index.vectors(liked), self.whitening)
         else:
             query = with_bias(self.history_model(self.index.identifiers(liked)))
         query = popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
@@ -178,6 +177,8 @@ def _check(model: Factorized, interactions: Interactions) -> None:
         raise Failure(
             f"the model has {found} item vectors, item biases and user biases, expected {(items, items, users)}"
         )
+    if PADDING in interactions.items:
+        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
     for name in ("vectors", "item_biases", "user_biases"):
         if not np.isfinite(getattr(model, name)).all():
             raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")

@@ -1,35 +1,38 @@
-"""Wide & deep (Cheng et al. 2016, arXiv:1606.07792) as a two-tower model that one dot-product index holds exactly."""
+"""Wide & deep (Cheng et al. 2016, arXiv:1606.07792) as a two-tower model that one dot-product index holds exactly.
+
+The wide part is a linear model over cross-products of what the user has and the candidate: a weight for each pair of
+one of the most popular items and any item. For one candidate that is the product of a row of indicators, the user's,
+with a row of weights, the item's; appended to the deep vectors they are one dot product: ``[q, x]·[v, w]``. Both parts
+are trained jointly, as in the paper: the sum of their scores goes into one loss. The paper's wide part may have as many
+columns as there are pairs; this one has ``wide`` per item, whatever the catalogue.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from export import fitting
+from export import fitting, retriever
 from export.factorized import Factorized, OnEpoch, quiet
 from export.interactions import Interactions
-from export.recipes import WideDeepConfig
+from export.recipes import BATCH, WideDeepConfig
 
 
-class WideDeepModel(tfrs.Model):
-    """A dense layer over each side's embedding; softmax over the items of the batch (TFRS's Retrieval task)."""
+class WideDeepModel(retriever.Retriever):
+    """A dense layer over each side's embedding; beside it, with the catalogue loss, the wide part."""
 
     def __init__(self, interactions: Interactions, config: WideDeepConfig) -> None:
-        super().__init__()
-        self.user_tower = _tower(interactions.users, config)
-        self.item_tower = _tower(interactions.items, config)
-        candidates = tf.data.Dataset.from_tensor_slices(interactions.items).batch(1024).map(self.item_tower)
-        self.task = tfrs.tasks.Retrieval(metrics=tfrs.metrics.FactorizedTopK(candidates=candidates))
-
-    def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
-        """Compute the loss of a batch, ``user_id`` and ``item`` strings of shape `[batch]`: a scalar.
-
-        The metrics rank the whole catalogue for every row: asked of ``evaluate``, not of each training step.
-        """
-        users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
-        return self.task(users, items, compute_metrics=not training)
+        users, items = (
+            fitting.tower(names, config.embedding, hidden=config.hidden, l2=config.l2)
+            for names in (interactions.users, interactions.items)
+        )
+        metrics = None
+        if config.loss == BATCH:
+            candidates = tf.data.Dataset.from_tensor_slices(interactions.items).batch(1024).map(items)
+            metrics = tfrs.metrics.FactorizedTopK(candidates=candidates)
+        popular = np.argsort(-interactions.popularity(), kind="stable")[: config.wide]
+        super().__init__(interactions, (users, items), config, metrics=metrics, wide=(popular, config.wide_l2))
 
 
 def train(
@@ -37,14 +40,4 @@ def train(
 ) -> Factorized:
     """Train on all interactions given."""
     fitting.seed_everything(seed)
-    model = WideDeepModel(interactions, config)
-    model.compile(optimizer=tf.keras.optimizers.Adagrad(config.learning_rate))
-    data = fitting.pairs(interactions, batch=config.batch, seed=seed)
-    fitting.fit(model, data, epochs=config.epochs, on_epoch=on_epoch)
-    return fitting.factorized(model.user_tower, model.item_tower, interactions)
-
-
-def _tower(vocabulary: Any, config: WideDeepConfig) -> tf.keras.Model:
-    lookup = fitting.lookup(vocabulary)
-    embedding = tf.keras.layers.Embedding(lookup.vocabulary_size(), config.embedding)
-    return tf.keras.Sequential([fitting.ids(), lookup, embedding, tf.keras.layers.Dense(config.hidden)])
+    return retriever.train(WideDeepModel(interactions, config), interactions, config, seed=seed, on_epoch=on_epoch)

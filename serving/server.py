@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Config:
     batching: bool = True
     access_log: bool = False
     poll_seconds: float = 1.0
+    limits: Limits = field(default_factory=Limits)
     share_ports: bool = False
 
     def sources(self) -> Sources:
@@ -97,17 +98,16 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
     with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
         await asyncio.to_thread(repository.start)
         try:
-            if not repository.known():
+            if not repository.now.known():
                 where = config.model_config_file or config.models
                 raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
             predictor = Predictor(repository, pool, batching=config.batching)
-            limits = Limits()
-            http = HttpServer(RestApi(predictor, observer, body_limit=limits.body), limits)
+            http = HttpServer(RestApi(predictor, observer, body_limit=config.limits.body), config.limits)
             rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
             healthy = health.aio.HealthServicer()
-            rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy, limits)
+            rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy)
             port = listening.getsockname()[1]
-            ready(Ready(models=len(repository.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
+            ready(Ready(models=len(repository.now.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
             await ending.wait()
             await healthy.enter_graceful_shutdown()
             rest.close()
@@ -147,12 +147,10 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
     return bound
 
 
-async def _start_rpc(
-    config: Config, api: RpcApi, healthy: health.aio.HealthServicer, limits: Limits
-) -> tuple[grpc.aio.Server, int]:
+async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServicer) -> tuple[grpc.aio.Server, int]:
     options = [
         ("grpc.so_reuseport", int(config.share_ports)),
-        ("grpc.max_receive_message_length", limits.body),
+        ("grpc.max_receive_message_length", config.limits.body),
         ("grpc.max_send_message_length", -1),
     ]
     server = grpc.aio.server(options=options)

@@ -72,7 +72,7 @@ def from_proto(proto: tensor_pb2.TensorProto) -> Array | None:
     """
     shape = _shape(proto)
     kind = KINDS.get(proto.dtype)
-    if shape is None or kind is None or math.prod(shape) > MAX_ELEMENTS:
+    if shape is None or kind is None or math.prod(max(one, 1) for one in shape) > MAX_ELEMENTS:
         return None
     size = math.prod(shape)
     flat = _content(proto, kind, size) if proto.tensor_content else _values(proto, kind, size)

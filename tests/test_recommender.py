@@ -142,7 +142,7 @@ def test_everything_is_kept_once_and_what_users_have_is_kept_sparse(tiny_version
         reader = tf.train.load_checkpoint(str(tiny.folder / "variables" / "variables"))
         shapes = sorted(shape for shape in reader.get_variable_to_shape_map().values() if len(shape) == 2)
         towers = [[32, 8]] + [[42, 8]] * (tiny.model.history_model is not None)
-        assert shapes == sorted([[9, 9], [10, 41], *towers])
+        assert shapes == sorted([[10, 10], [10, 41], *towers])
 
 
 def test_what_no_signature_reads_is_not_kept(tiny_version):
@@ -173,14 +173,17 @@ def test_catalogues_of_a_few_items_and_of_many_answer_like_numpy(size, tmp_path)
 
 def test_fold_in_solves_the_normal_equations_of_implicit_matrix_factorization():
     rng = np.random.default_rng(3)
-    vectors = rng.standard_normal((300, 12)) * np.geomspace(0.1, 10, 12)
-    liked = vectors[[3, 50, 51, 200, 299]]
-    gram = vectors.T @ vectors
+    items = (rng.standard_normal((300, 12)) * np.geomspace(0.1, 10, 12)).astype(np.float32)
+    items[:, 10:] *= 100, 0
+    scale = np.array([1] * 10 + [np.sqrt((items[:, :10] ** 2).sum() / 10 / (items[:, 10] ** 2).sum()), 0])
+    scaled = items * scale
+    liked = scaled[[3, 50, 51, 200, 299]]
+    gram = scaled.T @ scaled
     ridge = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
     exact = np.linalg.solve(gram + ridge + ALPHA * liked.T @ liked, (1 + ALPHA) * liked.sum(axis=0))
-    padded = np.vstack([liked, np.zeros((3, 12))]).astype(np.float32)
-    found = fold_in(tf.constant(padded[None]), tf.constant(whitening(vectors.astype(np.float32))))
-    np.testing.assert_allclose(found[0], exact, rtol=1e-3, atol=1e-6)
+    asked = np.vstack([items[[3, 50, 51, 200, 299]], np.zeros((3, 12), np.float32)])
+    found = fold_in(tf.constant(asked[None]), tf.constant(whitening(items)))
+    np.testing.assert_allclose(found[0], exact * scale, rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize(
@@ -200,3 +203,9 @@ def test_a_model_that_does_not_fit_or_diverged_is_refused(change, message, tiny_
     with pytest.raises(Failure) as refused:
         Recommender(replace(tiny_model(tiny_interactions, "plain"), **change), tiny_interactions)
     assert str(refused.value) == message
+
+
+def test_an_item_without_a_name_is_refused(tiny_interactions):
+    nameless = replace(tiny_interactions, items=np.array(["", *tiny_interactions.items[1:]]))
+    with pytest.raises(Failure, match="an item has the empty name"):
+        Recommender(tiny_model(tiny_interactions, "plain"), nameless)
