@@ -24,6 +24,7 @@ from onnx.external_data_helper import set_external_data
 
 from export.agreement import Answer, Arrays, first_difference, session
 from serving.contract import SIGNATURES, twin_output
+from serving.onnx_engine import open_graph
 
 OPSET = 18
 """The ONNX operator set of the twin: the last one that tf2onnx 1.17 writes."""
@@ -59,9 +60,7 @@ def write_twin(saved_model: Path, folder: Path) -> None:
 
 def twin(folder: Path) -> Answer:
     """Load a twin into ONNX Runtime, and ask it."""
-    import onnxruntime
-
-    sessions = {name: onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in SIGNATURES}
+    sessions = {name: open_graph(folder / f"{name}.onnx") for name in SIGNATURES}
 
     def answer(signature: str, inputs: Arrays) -> Arrays:
         return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
