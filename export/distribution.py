@@ -39,9 +39,7 @@ class Cluster:
     @property
     def publishes(self) -> bool:
         """Whether this process is the one that publishes: the chief if there is one, else worker 0."""
-        resolver = self._strategy.cluster_resolver
-        kind, chiefs = resolver.task_type, resolver.cluster_spec().as_dict().get("chief")
-        return kind == "chief" if chiefs else resolver.task_id == 0
+        return bool(self._strategy.extended.should_checkpoint)
 
     def training(self) -> AbstractContextManager[object]:
         """Open the scope in which models are made and trained: what is made inside is the same in every process."""
