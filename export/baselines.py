@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from implicit.als import AlternatingLeastSquares
-from implicit.nearest_neighbours import TFIDFRecommender
+from implicit.nearest_neighbours import ItemItemRecommender, normalize, tfidf_weight
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
@@ -19,7 +19,7 @@ from export.interactions import Interactions, Ints
 
 NEIGHBOURS = 200
 EASE_L2 = 400.0
-IALS = {"factors": 64, "regularization": 60.0, "alpha": 10.0, "iterations": 15}
+IALS = {"factors": 128, "regularization": 60.0, "alpha": 10.0, "iterations": 15}
 
 
 def popular(train: Interactions, seed: int) -> Scorer:
@@ -30,8 +30,8 @@ def popular(train: Interactions, seed: int) -> Scorer:
 
 def item_knn(train: Interactions, seed: int) -> Scorer:
     """Score items by their similarity (cosine of TF-IDF weights) to the given ones, the nearest neighbours only."""
-    model = TFIDFRecommender(K=NEIGHBOURS, num_threads=1)
-    model.fit(matrix(train), show_progress=False)
+    model = ItemItemRecommender(K=NEIGHBOURS, num_threads=1)
+    model.fit(normalize(tfidf_weight(matrix(train).T)).T.tocsr(), show_progress=False)
     return lambda users, given: (given @ model.similarity).toarray().astype(np.float32)
 
 

@@ -24,6 +24,7 @@ def train(
         epochs=config.epochs,
         learning_rate=config.learning_rate,
         max_sampled=config.max_sampled,
+        user_alpha=config.user_alpha,
         threads=config.threads,
         seed=seed,
     )

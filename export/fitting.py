@@ -36,7 +36,9 @@ def tower(names: Any, embedding: int, *, hidden: int = 0, l2: float = 0.0) -> tf
     """
     known = lookup(names)
     length = tf.keras.regularizers.L2(l2) if l2 else None  # Keras divides what an activity costs by the batch
-    embed = tf.keras.layers.Embedding(known.vocabulary_size(), embedding, activity_regularizer=None if hidden else length)
+    embed = tf.keras.layers.Embedding(
+        known.vocabulary_size(), embedding, activity_regularizer=None if hidden else length
+    )
     dense = [tf.keras.layers.Dense(hidden, activity_regularizer=length)] if hidden else []
     return tf.keras.Sequential([ids(), known, embed, *dense])
 
@@ -52,4 +54,3 @@ def fit(model: tf.keras.Model, data: tf.data.Dataset, *, epochs: int, on_epoch: 
     """Run Keras' training loop and report the loss of each epoch."""
     report = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, logs["loss"]))
     model.fit(data, epochs=epochs, verbose=0, callbacks=[report])
-

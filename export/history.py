@@ -1,8 +1,8 @@
 """Histories in the graph: the user tower that reads what a user has, in training and, the same weights, in serving.
 
 A history is a row of zeros and ones, `[b, n_items]`: its product with the weights costs what asking the index costs
-once more, and converts to ONNX. Gathering the embeddings of a user's items instead is less work for one user, but pads a
-batch to its longest history (737 items in MovieLens 100k) times the embedding.
+once more, and converts to ONNX. Gathering the embeddings of a user's items instead is less work for one user, but
+pads a batch to its longest history (736 items in MovieLens 100k) times the embedding.
 """
 
 from __future__ import annotations

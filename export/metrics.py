@@ -28,21 +28,25 @@ def ndcg(hits: Bools, relevant: Ints, k: int) -> Floats:
 
 
 def recall(hits: Bools, relevant: Ints, k: int) -> Floats:
-    """Compute the share found of what is to be found; two of four:
+    """Compute the share found of what is to be found.
+
+    Two of four:
 
     >>> recall(np.array([[True, False, True]]), np.array([4]), 3).tolist()
     [0.5]
     """
-    return hits[:, :k].sum(axis=1) / relevant
+    return np.asarray(hits[:, :k].sum(axis=1) / relevant)
 
 
 def precision(hits: Bools, relevant: Ints, k: int) -> Floats:
-    """Compute the share of the k places that are hits, also where fewer than k are to be found; one of four:
+    """Compute the share of the k places that are hits, also where fewer than k are to be found.
+
+    One of four:
 
     >>> precision(np.array([[True, False, False, False]]), np.array([1]), 4).tolist()
     [0.25]
     """
-    return hits[:, :k].sum(axis=1) / k
+    return np.asarray(hits[:, :k].sum(axis=1) / k)
 
 
 def average_precision(hits: Bools, relevant: Ints, k: int) -> Floats:
@@ -55,16 +59,18 @@ def average_precision(hits: Bools, relevant: Ints, k: int) -> Floats:
     """
     found = hits[:, :k]
     at = np.cumsum(found, axis=1) / np.arange(1, found.shape[1] + 1)
-    return (at * found).sum(axis=1) / np.minimum(relevant, k)
+    return np.asarray((at * found).sum(axis=1) / np.minimum(relevant, k))
 
 
 def hit_rate(hits: Bools, relevant: Ints, k: int) -> Floats:
-    """Tell whether there is any hit among the k; the second user has none:
+    """Tell whether there is any hit among the k.
+
+    The second user has none:
 
     >>> hit_rate(np.array([[False, True], [False, False]]), np.array([1, 1]), 2).tolist()
     [1.0, 0.0]
     """
-    return hits[:, :k].any(axis=1).astype(np.float64)
+    return np.asarray(hits[:, :k].any(axis=1), np.float64)
 
 
 def reciprocal_rank(first: Ints) -> Floats:
@@ -73,11 +79,13 @@ def reciprocal_rank(first: Ints) -> Floats:
     >>> reciprocal_rank(np.array([1, 4])).tolist()
     [1.0, 0.25]
     """
-    return 1 / first
+    return np.asarray(1 / first)
 
 
 def coverage(top: Ints, n_items: int) -> float:
-    """Compute the share of the catalogue that is recommended to anyone: `[users, k]` items, three of four:
+    """Compute the share of the catalogue that is recommended to anyone, from `[users, k]` items.
+
+    Three of four:
 
     >>> coverage(np.array([[0, 1], [1, 3]]), 4)
     0.75

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import sparse
 
-from export.interactions import Interactions, Ints
+from export.interactions import Interactions
 from serving.contract import PADDING
 
 FUTURE = 0.5

@@ -38,12 +38,16 @@ def load(data: str) -> Interactions:
     return movielens.load(data)
 
 
+def trainer(model: str) -> Any:
+    """Find a model's ``train(interactions, config, *, seed, on_epoch) -> Factorized``."""
+    return importlib.import_module(TRAINERS[model]).train
+
+
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
-    trainer: Any = importlib.import_module(TRAINERS[origin.model])
     config: Any = origin.config
     with bar(f"training {origin.model}", config.epochs) as advance:
-        trained: Factorized = trainer.train(
+        trained: Factorized = trainer(origin.model)(
             interactions,
             origin.config,
             seed=origin.seed,

@@ -58,7 +58,9 @@ def split(interactions: Interactions, protocol: str, *, seed: int = SEED) -> Spl
     parts = PROTOCOLS[protocol](interactions.rows(rows), np.random.default_rng(seed))
     for name, part in (("train on", parts.train), ("find", parts.test)):
         if not len(part):
-            raise Failure(f"{protocol} leaves nothing to {name} of {len(interactions)} interactions, expected more data")
+            raise Failure(
+                f"{protocol} leaves nothing to {name} of {len(interactions)} interactions, expected more data"
+            )
     return parts
 
 

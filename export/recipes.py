@@ -42,7 +42,7 @@ class Config:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Towers(Config):
+class TowersConfig(Config):
     """What the two TFRS models share. ``dropout``, ``future`` and ``l2`` belong to the catalogue loss."""
 
     loss: str = _hyper(BATCH, "softmax over the items of the batch, or over the whole catalogue", among=LOSSES)
@@ -56,12 +56,12 @@ class _Towers(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwoTowerConfig(_Towers):
+class TwoTowerConfig(TowersConfig):
     """Hyper-parameters of the two-tower model; the defaults are the TFRS quickstart's."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class WideDeepConfig(_Towers):
+class WideDeepConfig(TowersConfig):
     """Hyper-parameters of the wide & deep model; the defaults are the tutorials', which have no wide part."""
 
     hidden: int = _hyper(64, "units of each tower's dense layer: the components of its vectors", least=1)
@@ -83,11 +83,23 @@ class LightFMConfig(Config):
 
 RECIPES: dict[str, dict[str, Config]] = {
     "two_tower": {
-        TUNED: TwoTowerConfig(loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1),
+        TUNED: TwoTowerConfig(
+            loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1
+        ),
         TUTORIAL: TwoTowerConfig(),
     },
     "wide_deep": {
-        TUNED: WideDeepConfig(loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1, wide=448, wide_l2=0.1),
+        TUNED: WideDeepConfig(
+            loss=CATALOGUE,
+            epochs=100,
+            batch=128,
+            learning_rate=0.0022,
+            dropout=0.35,
+            future=0.15,
+            l2=0.1,
+            wide=448,
+            wide_l2=0.1,
+        ),
         TUTORIAL: WideDeepConfig(),
     },
     "lightfm": {

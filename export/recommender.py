@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from export.factorized import Factorized
 from export.fold_in import fold_in, whitening
+from export.history import Histories
 from export.index import BlockBruteForce
 from export.interactions import Interactions
 from export.query import EXTRA, Places, UserQuery, popular_unless, with_bias
@@ -42,7 +43,6 @@ class Recommender(tf.Module):
     def __init__(self, model: Factorized, interactions: Interactions) -> None:
         super().__init__(name="recommender")
         _check(model, interactions)
-        offsets, history = interactions.histories()
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
         columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
         self.users, self.items = Places(interactions.users), Places(interactions.items)
@@ -52,8 +52,7 @@ class Recommender(tf.Module):
         self.whitening = tf.Variable(whitening(columns), trainable=False)
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
-        self.offsets = tf.Variable(np.append(offsets, offsets[-1]).astype(np.int32), trainable=False)
-        self.history = tf.Variable(np.append(history, size).astype(np.int32), trainable=False)
+        self.histories = Histories(interactions)
 
     def save(self, path: Path) -> None:
         """Write the SavedModel with its five signatures into a new folder.
@@ -82,7 +81,7 @@ class Recommender(tf.Module):
         """Answer `[b]` user ids with their `[b]` k best items, without `[b, e]` items and, if asked, their own."""
         _require(k, user_id, exclude, unseen)
         user = self.users(user_id)
-        left_out = tf.concat([self.items(exclude), self._seen(user, unseen)], axis=1)
+        left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
         scores = self.index.scores(self.index.query_model(user_id))
         answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
         return {**answer, "known": user < self.users.size}
@@ -102,12 +101,15 @@ class Recommender(tf.Module):
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         _require(k, items)
         liked = self._each_once(self.items(items))
+        return self._rank(self.index.scores(self.taste(liked)), k, liked)
+
+    def taste(self, liked: tf.Tensor) -> tf.Tensor:
+        """Compute the queries of `[b, m]` columns of liked items, each once in its row: `[b, d + 2]`."""
         if self.history_model is None:
             query = fold_in(self.index.vectors(liked), self.whitening)
         else:
             query = with_bias(self.history_model(self.index.identifiers(liked)))
-        query = popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
-        return self._rank(self.index.scores(query), k, liked)
+        return popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
 
     @tf.function(autograph=False, input_signature=_specs("score"))
     def score(self, user_id: tf.Tensor, item: tf.Tensor) -> Answer:
@@ -132,16 +134,6 @@ class Recommender(tf.Module):
             "item": item,
             "score": tf.where(held, score if bias is None else score + tf.expand_dims(bias, 1), LOWEST),
         }
-
-    def _seen(self, user: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
-        """List `[b, m]` columns of what `[b]` users have in the interactions, where asked, padded at the end."""
-        start = tf.gather(self.offsets, user)
-        length = tf.where(asked, tf.gather(self.offsets, user + 1) - start, 0)
-        place = tf.expand_dims(tf.range(tf.reduce_max(tf.concat([[1], length], axis=0))), 0)
-        held = place < tf.expand_dims(length, 1)
-        return tf.where(
-            held, tf.gather(self.history, tf.where(held, tf.expand_dims(start, 1) + place, 0)), self.index.size
-        )
 
     def _each_once(self, columns: tf.Tensor) -> tf.Tensor:
         """Sort `[b, n]` columns, as histories are, and keep one of equal ones: `[b, n + 1]`, padding in between."""

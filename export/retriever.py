@@ -8,8 +8,6 @@ affordable, since a step takes users and not interactions, and the scores of all
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -19,29 +17,10 @@ from export.factorized import Factorized, OnEpoch
 from export.history import HistoryModel, HistoryTower
 from export.interactions import Interactions, Ints
 from export.partition import Parts, partitions
-from export.recipes import BATCH
+from export.recipes import BATCH, TowersConfig
 
 OUT = 1e9
 """Taken off the score of what is given: the probability of an item that cannot be the answer is zero."""
-
-
-class Config(Protocol):
-    """What this module reads of a model's hyper-parameters."""
-
-    @property
-    def loss(self) -> str: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def batch(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def dropout(self) -> float: ...
-    @property
-    def future(self) -> float: ...
-    @property
-    def l2(self) -> float: ...
 
 
 class CatalogueSoftmax(tf.keras.layers.Layer, tfrs.tasks.Task):
@@ -70,7 +49,7 @@ class Retriever(tfrs.Model):
         self,
         interactions: Interactions,
         towers: tuple[tf.keras.Model, tf.keras.Model],
-        config: Config,
+        config: TowersConfig,
         *,
         metrics: tfrs.metrics.FactorizedTopK | None = None,
         wide: tuple[Ints, float] = (np.zeros(0, np.int64), 0.0),
@@ -107,7 +86,9 @@ class Retriever(tfrs.Model):
         return tf.concat([vectors, self.wide], axis=1) if hasattr(self, "wide") else vectors
 
 
-def train(model: Retriever, interactions: Interactions, config: Config, *, seed: int, on_epoch: OnEpoch) -> Factorized:
+def train(
+    model: Retriever, interactions: Interactions, config: TowersConfig, *, seed: int, on_epoch: OnEpoch
+) -> Factorized:
     """Train on all interactions given, and hand over the two towers."""
     users, items = np.zeros(len(interactions.users), np.float32), np.zeros(len(interactions.items), np.float32)
     if config.loss == BATCH:

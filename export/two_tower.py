@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
-
 from export import fitting, retriever
 from export.factorized import Factorized, OnEpoch, quiet
 from export.interactions import Interactions
@@ -14,9 +12,9 @@ class TwoTowerModel(retriever.Retriever):
     """Embeds users and items by id."""
 
     def __init__(self, interactions: Interactions, config: TwoTowerConfig) -> None:
-        sides = interactions.users, interactions.items
-        towers = [fitting.tower(names, config.embedding, l2=config.l2) for names in sides]
-        super().__init__(interactions, towers, config)
+        users = fitting.tower(interactions.users, config.embedding, l2=config.l2)
+        items = fitting.tower(interactions.items, config.embedding, l2=config.l2)
+        super().__init__(interactions, (users, items), config)
 
 
 def train(

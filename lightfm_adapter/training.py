@@ -20,6 +20,7 @@ class Settings:
     epochs: int
     learning_rate: float
     max_sampled: int
+    user_alpha: float = 0.0
     threads: int = 1
     seed: int = 42
     loss: str = "warp"
@@ -46,6 +47,7 @@ def fit(
         loss=settings.loss,
         learning_rate=settings.learning_rate,
         max_sampled=settings.max_sampled,
+        user_alpha=settings.user_alpha,
         random_state=settings.seed,
     )
     for epoch in range(1, settings.epochs + 1):

@@ -1,0 +1,103 @@
+"""The search for a recipe: Optuna over the hyper-parameters, on validation parts of the training data only.
+
+Each protocol's training part is parted once more by the same protocol; its test part is never looked at. One recipe
+serves all protocols, so what is maximized is the mean of NDCG@10 on two of them, each in units of what EASE reaches on
+the same part. ``future`` is not searched: it trades one protocol for the other, so which is best is a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from operator import itemgetter
+from typing import Any
+
+import optuna
+
+from export.baselines import ease
+from export.evaluation import evaluate
+from export.interactions import Interactions
+from export.leaderboard import entry, run
+from export.protocols import Split, split
+from export.recipes import RECIPES, TUNED, Config
+
+PROTOCOLS = ("random-80-20", "temporal")
+FIGURE = "ndcg@10"
+
+Bounds = tuple[float, float, bool]
+"""Lowest, highest, and whether steps are drawn on a logarithmic scale; whole numbers stay whole."""
+
+_TOWERS: dict[str, Bounds] = {
+    "learning_rate": (0.001, 0.004, True),
+    "epochs": (50, 150, False),
+    "dropout": (0.2, 0.6, False),
+    "l2": (0.03, 0.3, True),
+}
+SPACES: dict[str, dict[str, Bounds]] = {
+    "two_tower": _TOWERS,
+    "wide_deep": {**_TOWERS, "wide_l2": (0.01, 1.0, True)},
+    "lightfm": {
+        "learning_rate": (0.01, 0.05, True),
+        "epochs": (20, 120, False),
+        "max_sampled": (10, 100, True),
+        "user_alpha": (1e-6, 1e-4, True),
+    },
+}
+"""What is searched, by model and hyper-parameter; the others stay as the tuned recipe has them."""
+
+OnTrial = Callable[[str], None]
+
+
+def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
+    """Search one model's space, the tuned recipe first; returns space, trials and the best of them."""
+    parts = [split(split(interactions, name).train, name) for name in PROTOCOLS]
+    yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
+    config = RECIPES[model][TUNED]
+    tried: list[dict[str, Any]] = []
+
+    def objective(trial: optuna.Trial) -> float:
+        values = replace(
+            config, **{name: _suggest(trial, name, config, space) for name, space in SPACES[model].items()}
+        )
+        reached = [_ndcg(model, values, part, seed) for part in parts]
+        value = sum(one / unit for one, unit in zip(reached, yardstick, strict=True)) / len(parts)
+        tried.append({"value": value, **dict(zip(PROTOCOLS, reached, strict=True)), "config": asdict(values)})
+        on_trial(f"{value:.4f} of EASE")
+        return value
+
+    with _quiet():
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
+        study.enqueue_trial({name: getattr(config, name) for name in SPACES[model]}, skip_if_exists=True)
+        study.optimize(objective, n_trials=trials)
+    return {
+        "model": model,
+        "data": interactions.fingerprint(),
+        "maximized": f"mean of {FIGURE} in units of EASE over validation parts of {' and '.join(PROTOCOLS)}",
+        "ease": dict(zip(PROTOCOLS, yardstick, strict=True)),
+        "space": {name: list(bounds) for name, bounds in SPACES[model].items()},
+        "best": max(tried, key=itemgetter("value")),
+        "trials": tried,
+    }
+
+
+def _suggest(trial: optuna.Trial, name: str, config: Config, space: Bounds) -> float:
+    low, high, log = space
+    if isinstance(getattr(config, name), int):
+        return trial.suggest_int(name, int(low), int(high), log=log)
+    return trial.suggest_float(name, low, high, log=log)
+
+
+def _ndcg(model: str, config: Config, part: Split, seed: int) -> float:
+    return run(entry(model, TUNED, config), part, seed=seed).outcome.figures()[FIGURE]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's own log off the screen: the command shows its progress."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
