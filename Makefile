@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test lock
+.PHONY: demo test docker-test lock
 
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
@@ -17,6 +17,9 @@ test: $(READY)  ## every check
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+docker-test: $(READY)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
+	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh
 
 # Made anew when a lock changes; left unmarked when it does not end, so that the next run goes on.
 $(READY): requirements/build.lock requirements/all.lock pyproject.toml .ci/setup

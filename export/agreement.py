@@ -106,6 +106,7 @@ def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     yield "recommend", {"user_id": two, "k": k, "exclude": np.empty((2, 0), object), "unseen": flags}
     yield "recommend", {"user_id": none, "k": empty, "exclude": np.empty((0, 0), object), "unseen": flags[:0]}
     yield "similar", {"item": np.array([item, "no such item"], object), "k": k}
+    yield "similar", {"item": np.array(["no such item"], object), "k": np.array([3], np.int32)}
     yield "recommend_from", {"items": np.array([[item, "", item], ["no such item", "", ""]], object), "k": k}
     yield "recommend_from", {"items": np.empty((2, 0), object), "k": k}
     yield "score", {"user_id": np.repeat(two, 2), "item": np.tile(np.array([item, "no such item"], object), 2)}

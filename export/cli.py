@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +57,18 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
 @job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+@click.option("--distribute", is_flag=True, help="train with the other processes that TF_CONFIG names; one publishes")
 @hyper_parameters
-def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: int, keep: int, **given: Any) -> None:
+def train(
+    models: tuple[str, ...],
+    recipe: str,
+    data: str,
+    folder: Path,
+    seed: int,
+    keep: int,
+    distribute: bool = False,
+    **given: Any,
+) -> None:
     """Train models (all three by default) and publish each as its next version.
 
     Example: triptych train two_tower lightfm --recipe tutorial --seed 7
@@ -65,11 +76,32 @@ def train(models: tuple[str, ...], recipe: str, data: str, folder: Path, seed: i
     models = models or contract.MODELS
     configs = configure(models, recipe, given)
     pipeline = _with_tensorflow()
+    cluster = _cluster(models) if distribute else None
     interactions = pipeline.load(data)
     for model in models:
         origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
-        trained = pipeline.train(origin, interactions)
-        pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+        with cluster.training() if cluster else nullcontext():
+            trained = pipeline.train(origin, interactions)
+        if cluster is None or cluster.publishes:
+            pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+
+
+@app.command()
+@click.argument("model")
+@click.option("--to", metavar="VERSION", type=int, help="go back to this one, not to the one before the newest")
+@click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
+    """Publish an earlier version's content as the next version, proven anew; a running server takes it up.
+
+    Done twice it is undone. A model that bears labels is served at those versions only: move them with triptych label.
+
+    Example: triptych rollback two_tower --to 6
+    """
+    from export.rollback import rollback as publish_again
+
+    source, version = publish_again(folder / model, to=to, keep=keep)
+    click.echo(f"published {version}, a copy of version {source}")
 
 
 @app.command()
@@ -151,6 +183,12 @@ def _with_tensorflow() -> Any:
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     logging.getLogger("absl").setLevel(logging.ERROR)
     return pipeline
+
+
+def _cluster(models: tuple[str, ...]) -> Any:
+    from export.distribution import Cluster
+
+    return Cluster(models)
 
 
 def _hush_tensorflow() -> None:

@@ -1,7 +1,8 @@
 """The proof of a version: a fresh process loads it as TensorFlow Serving does and is held to the vectors in memory.
 
 Some SavedModels answer in the Python that made them and fail in the server, so nothing made in the training process
-counts here. What must come out is computed there, in numpy, and handed over in a file.
+counts here. What must come out is computed there, in numpy, and handed over in a file. The file stays in the version:
+whoever republishes it can prove it again, when the model it was made from is long gone.
 """
 
 from __future__ import annotations
@@ -9,25 +10,29 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from export.agreement import Answer, Arrays, difference, first_difference, requests, session
-from export.factorized import Factorized
-from export.interactions import Interactions
 from serving.errors import Failure
 from serving.inspect import TWIN, inspect
+
+if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
+    from export.factorized import Factorized
+    from export.interactions import Interactions
 
 Case = tuple[str, Arrays, Arrays]
 """A signature, what it is asked with, and what it must answer."""
 
+CASES = Path("assets.extra") / "proof.npz"
+"""Where a version carries the cases that prove it, compressed: 1 MB for MovieLens 100k."""
+
 
 def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
-    """Hold a version to the model that was trained.
+    """Hold a version to the model that was trained, and leave in it the cases that it was asked.
 
     Raises:
         Failure: it breaks the contract, does not load, or answers something else; the message says what.
@@ -36,36 +41,46 @@ def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
 
     expected = Oracle(model, interactions).answer
     cases = [(signature, inputs, expected(signature, inputs)) for signature, inputs in requests(interactions)]
-    with tempfile.TemporaryDirectory(prefix="triptych-proof-") as folder:
-        path = Path(folder) / "cases.npz"
-        _write(path, cases)
-        command = [sys.executable, "-m", "export.proof", str(version), str(path)]
-        root = Path(__file__).parent.parent  # the package may lie in a folder that is not installed
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
-        done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    (version / CASES).parent.mkdir(exist_ok=True)
+    _write(version / CASES, cases)
+    prove_again(version)
+
+
+def prove_again(version: Path) -> None:
+    """Hold a version to the cases that it carries.
+
+    Raises:
+        Failure: it carries none, or see prove.
+    """
+    if not (version / CASES).is_file():
+        raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
+    command = [sys.executable, "-m", "export.proof", str(version)]
+    root = Path(__file__).parent.parent  # the package may lie in a folder that is not installed
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"the proof ended with exit status {done.returncode}"]
         raise Failure(lines[-1])
 
 
-def check(version: Path, cases: Path) -> str | None:
+def check(version: Path) -> str | None:
     """Say what is wrong with a version, or None; to be asked in a process that has not made it."""
     broken = inspect(version).differences
     if broken:
         return f"the contract is broken: {broken[0]}"
     with session(version) as saved:
-        for signature, inputs, expected in _read(cases):
+        for signature, inputs, expected in _read(version / CASES):
             wrong = difference(expected, saved(signature, inputs))
             if wrong is not None:
                 return f"{signature} asked with { {name: value.tolist() for name, value in inputs.items()} }: {wrong}"
-        return _compare_twin(saved, version / TWIN, cases)
+        return _compare_twin(saved, version)
 
 
-def _compare_twin(saved: Answer, folder: Path, cases: Path) -> str | None:
+def _compare_twin(saved: Answer, version: Path) -> str | None:
     from export.onnx import twin
 
-    asked = ((signature, inputs) for signature, inputs, _ in _read(cases))
-    wrong = first_difference(saved, twin(folder), asked)
+    asked = ((signature, inputs) for signature, inputs, _ in _read(version / CASES))
+    wrong = first_difference(saved, twin(version / TWIN), asked)
     return wrong and f"the ONNX twin differs from the SavedModel: {wrong}"
 
 
@@ -76,7 +91,7 @@ def _write(path: Path, cases: list[Case]) -> None:
             for name, value in named.items():
                 text = value.dtype == object
                 arrays[f"{number}/{signature}/{side}/{name}"] = value.astype(np.str_) if text else value
-    np.savez(path, allow_pickle=False, **arrays)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
 
 
 def _read(path: Path) -> Iterator[Case]:
@@ -92,10 +107,9 @@ def _read(path: Path) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Check the version and the cases that the command line names; exit status 1 and a last line when it fails."""
-    version, cases = map(Path, sys.argv[1:])
+    """Check the version that the command line names; exit status 1 and a last line when it fails."""
     try:
-        wrong = check(version, cases)
+        wrong = check(Path(sys.argv[1]))
     except Exception as error:  # whatever keeps it from answering here would do so in the server
         wrong = f"it cannot be loaded and asked in a session: {' '.join(str(error).split())[:300]}"
     if wrong:

@@ -93,7 +93,8 @@ class Recommender(tf.Module):
         column = self.items(item)
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
         scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
-        return self._rank(scores, tf.where(column < self.index.size, k, 0), tf.expand_dims(column, 1))
+        scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
+        return self._rank(scores, k, tf.expand_dims(column, 1))
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
@@ -168,6 +169,8 @@ def _check(model: Factorized, interactions: Interactions) -> None:
         raise Failure(
             f"the model has {found} item vectors, item biases and user biases, expected {(items, items, users)}"
         )
+    if PADDING in interactions.items:
+        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
     for name in ("vectors", "item_biases", "user_biases"):
         if not np.isfinite(getattr(model, name)).all():
             raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")

@@ -112,7 +112,11 @@ def _runs(folder: Path, definitions: dict[str, meta_graph_pb2.SignatureDef], eng
         runs |= {name: onnx_engine.load(twins[name], name, definitions[name]) for name in names if name in twins}
     rest = {name: definitions[name] for name in names if name not in twins}
     if rest and engine != "onnx":
-        from serving import tensorflow_engine
+        try:
+            from serving import tensorflow_engine
+        except ModuleNotFoundError as error:
+            lacking = f"{', '.join(rest)} of {folder} has no ONNX twin and TensorFlow is not installed"
+            raise Failure(f"{lacking}: pip install 'triptych[train]'") from error
 
         runs |= tensorflow_engine.load(folder, rest)
     return runs

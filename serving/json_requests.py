@@ -101,7 +101,7 @@ def _fast(body: bytes, document: Any, find_inputs: FindInputs) -> Decoded | None
 
 
 def _no_duplicates(body: bytes, document: dict[str, Any]) -> bool:
-    """Tell whether every key of the text is in the document: of duplicates orjson keeps the last, RapidJSON the first."""
+    """Tell whether every key of the text is in the document: of two orjson keeps the last, RapidJSON the first."""
     keys = len(document)
     for value in document.values():
         if type(value) is dict:

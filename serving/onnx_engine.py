@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read at import: official builds report to their makers without it
 
 import numpy as np
 import onnxruntime as ort
@@ -17,13 +21,20 @@ OUTPUT_SUFFIX = "_out"
 """What an output's name ends with in a twin where an input has the same name: see `contract.twin_output`."""
 
 
-def load(path: Path, name: str, definition: meta_graph_pb2.SignatureDef):  # type: ignore[no-untyped-def]
-    """Load one signature's graph; return how to run it."""
+def open_graph(path: Path) -> ort.InferenceSession:
+    """Open an ONNX graph to be run by one thread."""
     options = ort.SessionOptions()
     # One thread runs one batch: the cores are for concurrent batches and worker processes.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what a caller did wrong is told to the caller
-    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def load(
+    path: Path, name: str, definition: meta_graph_pb2.SignatureDef
+) -> Callable[[dict[str, Array]], dict[str, Array]]:
+    """Load one signature's graph; return how to run it."""
+    session = open_graph(path)
     takes = [one.name for one in session.get_inputs()]
     gives = {_output(one.name, definition): one.name for one in session.get_outputs()}
     if not set(takes) <= set(definition.inputs) or set(gives) != set(definition.outputs):

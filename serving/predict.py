@@ -96,7 +96,7 @@ def signature_map(servable: Servable) -> serving_pb2.SignatureDefMap:
 def status_response(repository: Repository, model: str, version: int | None) -> serving_pb2.GetModelStatusResponse:
     """Return what is known of a model's versions; a label narrows nothing, as in TensorFlow Serving."""
     response = serving_pb2.GetModelStatusResponse()
-    for one in repository.statuses(model, version=version):
+    for one in repository.now.status(model, version=version):
         status = serving_pb2.StatusProto(error_code=one.code.name, error_message=one.message)
         response.model_version_status.add(version=one.version, state=one.state.name, status=status)
     return response

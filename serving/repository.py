@@ -1,4 +1,4 @@
-"""The loaded versions of every model: watches base paths, loads before it unloads, resolves versions and labels.
+"""The loaded versions of every model: watches base paths, loads before it unloads, tries again what is broken.
 
 One thread polls, loads and decides; readers take a snapshot that it replaces in one assignment. A servable lives as
 long as somebody holds it, so a request in flight finishes on the version it began with.
@@ -11,13 +11,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 
 from serving.engine import Servable
 from serving.errors import Failure
 from serving.model_sources import ModelSource, Sources
-from serving.status import Code, Refusal, invalid
+from serving.snapshot import Snapshot, State, VersionStatus
+from serving.status import Code
 
 LOAD_RETRIES = 5
 RETRY_SECONDS = 60.0
@@ -26,26 +26,6 @@ RETRY_SECONDS = 60.0
 log = logging.getLogger("triptych.repository")
 
 Load = Callable[[str, int, Path], Servable]
-
-
-class State(IntEnum):
-    """Where a version is in its life, by its number on the wire."""
-
-    START = 10
-    LOADING = 20
-    AVAILABLE = 30
-    UNLOADING = 40
-    END = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class VersionStatus:
-    """What the status API says of one version."""
-
-    version: int
-    state: State
-    code: Code = Code.OK
-    message: str = ""
 
 
 @dataclass(kw_only=True)
@@ -58,15 +38,12 @@ class _Version:
     error: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Snapshot:
-    servables: dict[str, dict[int, Servable]]
-    labels: dict[str, dict[str, int]]
-    statuses: dict[str, dict[int, VersionStatus]]
-
-
 class Repository:
-    """Serves what ``sources`` lists; start it with `start`, end it with `stop`."""
+    """Loads and unloads what ``sources`` lists; start it with `start`, end it with `stop`.
+
+    Attributes:
+        now: what can be answered at this instant.
+    """
 
     def __init__(self, sources: Sources, load: Load, *, poll_seconds: float = 1.0) -> None:
         self._sources = sources
@@ -74,7 +51,7 @@ class Repository:
         self._poll_seconds = poll_seconds
         self._models: dict[str, dict[int, _Version]] = {}
         self._known: dict[str, ModelSource] = {}
-        self._snapshot = _Snapshot(servables={}, labels={}, statuses={})
+        self.now = Snapshot()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="repository", daemon=True)
 
@@ -92,50 +69,6 @@ class Repository:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
-
-    def find(self, model: str, *, version: int | None = None, label: str | None = None) -> Servable:
-        """Return a loaded version: that one, the label's, or the latest.
-
-        Raises:
-            Refusal: there is none, in TensorFlow Serving's words.
-        """
-        snapshot = self._snapshot
-        if not model:
-            raise invalid("ModelSpec has no name specified.")
-        if label is not None:
-            version = snapshot.labels.get(model, {}).get(label)
-            if version is None:
-                raise invalid(f"Unrecognized servable version label: {label}")
-        versions = snapshot.servables.get(model, {})
-        if version is None and versions:
-            return versions[max(versions)]
-        if version in versions:
-            return versions[version]
-        wanted = f"Latest({model})" if version is None else f"Specific({model}, {version})"
-        raise Refusal(Code.NOT_FOUND, f"Servable not found for request: {wanted}")
-
-    def statuses(self, model: str, *, version: int | None = None) -> list[VersionStatus]:
-        """Return the status of one version, or of all of a model's that were ever wanted, the highest first.
-
-        Raises:
-            Refusal: none is known.
-        """
-        known = self._snapshot.statuses.get(model, {})
-        if version is not None:
-            if version not in known:
-                raise Refusal(Code.NOT_FOUND, f"Could not find version {version} of model {model}")
-            return [known[version]]
-        if not known:
-            raise Refusal(Code.NOT_FOUND, f"Could not find any versions of model {model}")
-        return [known[number] for number in sorted(known, reverse=True)]
-
-    def models(self) -> list[str]:
-        """Return the names of the models that have a version to answer with."""
-        return sorted(name for name, versions in self._snapshot.servables.items() if versions)
-
-    def known(self) -> list[str]:
-        """Return the names of the models of which a version has been seen, whether it loads or not."""
-        return sorted(name for name, versions in self._snapshot.statuses.items() if versions)
 
     def poll(self, sources: list[ModelSource]) -> None:
         """Bring what is loaded in line with what is wanted, once."""
@@ -174,7 +107,7 @@ class Repository:
         start = time.perf_counter()
         try:
             version.servable = self._load(name, number, version.path)
-        except Failure as failure:
+        except Exception as failure:  # whatever a folder holds, the others are still to be watched
             version.attempts += 1
             version.retry_at = time.monotonic() + RETRY_SECONDS
             log.error("model %s version %d: attempt %d: %s", name, number, version.attempts, failure)
@@ -197,7 +130,7 @@ class Repository:
             servables[name] = {number: one.servable for number, one in versions.items() if one.servable is not None}
             statuses[name] = {number: _status(number, one) for number, one in versions.items()}
         labels = {name: source.labels for name, source in self._known.items()}
-        self._snapshot = _Snapshot(servables=servables, labels=labels, statuses=statuses)
+        self.now = Snapshot(servables=servables, labels=labels, statuses=statuses)
 
     def _watch(self) -> None:
         while not self._stopped.wait(self._poll_seconds):
@@ -205,6 +138,8 @@ class Repository:
                 self.poll(self._sources())
             except (Failure, OSError) as failure:  # a configuration being edited: what is served stays as it is
                 log.warning("nothing changed: %s", failure)
+            except Exception:
+                log.exception("nothing changed")
 
 
 def _status(number: int, version: _Version) -> VersionStatus:

@@ -120,7 +120,7 @@ class _Exchange:
 
     def _find(self) -> Servable:
         where = self._route
-        return self._api.predictor.repository.find(where.model, version=where.version, label=where.label)
+        return self._api.predictor.repository.now.find(where.model, version=where.version, label=where.label)
 
     def _metadata(self) -> bytes:
         servable = self._find()

@@ -164,7 +164,7 @@ class RpcApi:
             raise invalid("Missing ModelSpec")
         spec = request.model_spec
         notes.model = spec.name
-        servable = self._repository.find(
+        servable = self._repository.now.find(
             spec.name,
             version=spec.version.value if spec.HasField("version") else None,
             label=spec.version_label if spec.HasField("version_label") else None,

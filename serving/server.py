@@ -98,7 +98,7 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
     with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
         await asyncio.to_thread(repository.start)
         try:
-            if not repository.known():
+            if not repository.now.known():
                 where = config.model_config_file or config.models
                 raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
             predictor = Predictor(repository, pool, batching=config.batching)
@@ -107,7 +107,7 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
             healthy = health.aio.HealthServicer()
             rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy)
             port = listening.getsockname()[1]
-            ready(Ready(models=len(repository.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
+            ready(Ready(models=len(repository.now.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
             await ending.wait()
             await healthy.enter_graceful_shutdown()
             rest.close()

@@ -103,8 +103,17 @@ class _Worker:
 
 def _work(config: Config, reports: Connection) -> None:
     server.set_up_logging(access_log=config.access_log)
+    threading.Thread(target=_end_with_parent, name="orphaned", daemon=True).start()
     try:
         server.run(config, reports.send)
     except Failure as failure:
         reports.send(str(failure))
         raise SystemExit(1) from None
+
+
+def _end_with_parent() -> None:
+    """Drain when the supervising process is gone, however it went: nobody else would ever end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

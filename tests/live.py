@@ -44,7 +44,7 @@ def live(**options: Any) -> Iterator[Ready]:
     def run() -> None:
         try:
             loop.run_until_complete(server.serve(config, ready, ending))
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:  # told to the test
             failed.append(error)
         finally:
             loop.run_until_complete(loop.shutdown_default_executor())

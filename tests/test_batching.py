@@ -1,4 +1,4 @@
-"""Joined or alone, a request gets the same answer: with either engine, beside any others, and beside one that is refused."""
+"""Joined or alone, a request gets the same answer: with either engine, beside others, beside one that is refused."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 from live import ask, live, predict
@@ -142,10 +142,8 @@ def test_what_is_no_request_gets_one_page_and_no_more(server, sent, status):
 
 
 def ignore_reset(client, sent):
-    try:
+    with suppress(OSError):
         client.sendall(sent)
-    except OSError:
-        pass
 
 
 def test_an_upgrade_is_not_taken_up(server):

@@ -2,10 +2,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export import index as index_module
+from export import index_bench
+from export.cli import app
 from export.index import BLOCK, SMALL, BlockBruteForce
 from export.index_bench import measure
 
@@ -106,6 +108,22 @@ def test_an_empty_index_is_refused():
 
 
 def test_the_bench_measures_the_three_in_one_run():
-    measured = measure(items=index_module.SMALL + 1, queries=2)
+    measured = measure(items=SMALL + 1, queries=2)
     assert (measured.items, measured.queries) == (SMALL + 1, 2)
     assert min(measured.tfrs, measured.ours, measured.product) > 0
+
+
+def test_bench_index_prints_a_row_for_each_size_and_number_of_queries(monkeypatch):
+    monkeypatch.setattr(index_bench, "SIZES", (50, 60))
+    done = CliRunner().invoke(app, ["bench", "index"], catch_exceptions=False)
+    rows = [line.split("│")[1:-1] for line in done.output.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row[:2]] for row in rows] == [
+        ["50", "1"],
+        ["50", "32"],
+        ["60", "1"],
+        ["60", "32"],
+    ]
+    for row in rows:
+        theirs, ours, product, first, second = (float(cell) for cell in row[2:])
+        assert first == pytest.approx(theirs / ours, abs=0.02 + first * 0.02)
+        assert second == pytest.approx(ours / product, abs=0.02 + second * 0.02)

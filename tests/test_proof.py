@@ -66,13 +66,13 @@ def altered(model: Factorized) -> Factorized:
     )
 
 
-def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny) -> None:
-    prove(tiny_version.folder, tiny_version.model, tiny_version.interactions)
+def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny, tmp_path: Path) -> None:
+    prove(copy(tiny_version, tmp_path), tiny_version.model, tiny_version.interactions)
 
 
-def test_a_version_of_another_model_is_refused_with_what_differs(tiny_version: Tiny) -> None:
+def test_a_version_of_another_model_is_refused_with_what_differs(tiny_version: Tiny, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"serving_default asked with .*: score\[0, 0\] is .*, expected "):
-        prove(tiny_version.folder, altered(tiny_version.model), tiny_version.interactions)
+        prove(copy(tiny_version, tmp_path), altered(tiny_version.model), tiny_version.interactions)
 
 
 def test_a_twin_of_another_model_is_refused(tiny_versions: dict[str, Tiny], tmp_path: Path) -> None:

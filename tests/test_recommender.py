@@ -203,3 +203,9 @@ def test_a_model_that_does_not_fit_or_diverged_is_refused(change, message, tiny_
     with pytest.raises(Failure) as refused:
         Recommender(replace(tiny_model(tiny_interactions, "plain"), **change), tiny_interactions)
     assert str(refused.value) == message
+
+
+def test_an_item_without_a_name_is_refused(tiny_interactions):
+    nameless = replace(tiny_interactions, items=np.array(["", *tiny_interactions.items[1:]]))
+    with pytest.raises(Failure, match="an item has the empty name"):
+        Recommender(tiny_model(tiny_interactions, "plain"), nameless)

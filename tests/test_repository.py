@@ -1,4 +1,4 @@
-"""What is loaded follows what is there: policies, labels, broken versions, configurations read again; nothing in between."""
+"""What is loaded follows what is there: policies, labels, broken versions, configurations read again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from live import ask, live, predict
 from serving.engine import Servable
 from serving.errors import Failure
 from serving.model_sources import ModelSource, from_config, from_folder
-from serving.repository import LOAD_RETRIES, Repository, State
+from serving.repository import LOAD_RETRIES, Repository
+from serving.snapshot import State
 from serving.status import Refusal
 
 
@@ -37,8 +38,8 @@ def loads(monkeypatch):
         return SimpleNamespace(
             repository=repository,
             poll=lambda: repository.poll([source]),
-            states=lambda: {one.version: one.state.name for one in repository.statuses("m")},
-            answers=lambda **which: repository.find("m", **which).version,
+            states=lambda: {one.version: one.state.name for one in repository.now.status("m")},
+            answers=lambda **which: repository.now.find("m", **which).version,
             clock=clock,
         )
 
@@ -106,7 +107,7 @@ def test_labels_lead_to_versions_loaded_or_not(loads, tmp_path):
     assert served.answers(label="stable") == 1
     with pytest.raises(Refusal, match=r"^Servable not found for request: Specific\(m, 3\)$"):
         served.answers(label="next")
-    with pytest.raises(Refusal, match="^Unrecognized servable version label: other$"):
+    with pytest.raises(Refusal, match=r"^Unrecognized servable version label: other$"):
         served.answers(label="other")
 
 
@@ -121,7 +122,7 @@ def test_a_broken_version_stays_loading_is_tried_again_and_leaves_the_good_one_a
         assert (served.states(), served.answers()) == ({2: "LOADING", 1: "AVAILABLE"}, 1)
         served.clock.now += 61
     served.poll()
-    status = served.repository.statuses("m", version=2)[0]
+    status = served.repository.now.status("m", version=2)[0]
     assert (status.state, status.code.name, status.message) == (State.END, "UNKNOWN", "it is broken")
     put(tmp_path, "3")
     served.poll()
@@ -149,7 +150,7 @@ def test_a_model_that_is_no_longer_listed_ends(loads, tmp_path):
     assert served.states() == {1: "END"}
     with pytest.raises(Refusal, match=r"^Servable not found for request: Latest\(m\)$"):
         served.answers()
-    with pytest.raises(Refusal, match="^Unrecognized servable version label: stable$"):
+    with pytest.raises(Refusal, match=r"^Unrecognized servable version label: stable$"):
         served.answers(label="stable")
 
 

@@ -56,13 +56,34 @@ def test_what_rapidjson_accepts_is_accepted_and_the_first_of_two_keys_counts(ser
 @pytest.mark.parametrize(
     "body",
     [
-        '{"instances": ["42"]} x', '{"instances": ["\\ud800"]}', '{"instances": ["\\ud800\\u0041"]}', '{"instances": [01]}',
-        '{"instances": [1.]}', '{"instances": [.5]}', '{"instances": [+1]}', '{"instances": [1e]}', '{"instances": [1e309]}',
-        '{"instances": ["a\nb"]}', '{"instances": ["\\x"]}', '{"instances": [tru]}', '{"instances": ["42",]}', '{"a" 1}',
-        '{"a": 1,}', "{'a': 1}", '{"instances": [Nan]}', "\0", "   ", "[" * 100_000, '{"a":' * 100_000, "}", '{"a": 1]',
-        '{"instances": ["42"] /* none */}', '{"instances": ["\\u12g4"]}', '{"instances": [' + "9" * 400 + "]}",
+        '{"instances": ["42"]} x',
+        '{"instances": ["\\ud800"]}',
+        '{"instances": ["\\ud800\\u0041"]}',
+        '{"instances": [01]}',
+        '{"instances": [1.]}',
+        '{"instances": [.5]}',
+        '{"instances": [+1]}',
+        '{"instances": [1e]}',
+        '{"instances": [1e309]}',
+        '{"instances": ["a\nb"]}',
+        '{"instances": ["\\x"]}',
+        '{"instances": [tru]}',
+        '{"instances": ["42",]}',
+        '{"a" 1}',
+        '{"a": 1,}',
+        "{'a': 1}",
+        '{"instances": [Nan]}',
+        "\0",
+        "   ",
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "}",
+        '{"a": 1]',
+        '{"instances": ["42"] /* none */}',
+        '{"instances": ["\\u12g4"]}',
+        '{"instances": [' + "9" * 400 + "]}",
     ],
-)  # fmt: skip
+)
 def test_what_rapidjson_refuses_is_a_parse_error(server, body):
     answer = predict(server, "conformance", body)
     assert answer.status == 400
@@ -95,18 +116,24 @@ def test_what_rapidjson_refuses_is_a_parse_error(server, body):
             {"signature_name": "single", "instances": [[[1, 2]], [[1], [2]]]},
             at("Expecting shape [1,2] but got: [2,1]", number=1),
         ),
-        ({"instances": [{"user_id": {"b64": "NDI=", "x": 1}}]},
-            at('JSON Value: { "b64": "NDI=", "x": 1 } not formatted correctly for base64 data', key="user_id")),
+        (
+            {"instances": [{"user_id": {"b64": "NDI=", "x": 1}}]},
+            at('JSON Value: { "b64": "NDI=", "x": 1 } not formatted correctly for base64 data', key="user_id"),
+        ),
         ({"instances": [{"user_id": "1"}, "2"]}, "Expecting object but got list at item 1 of input list"),
-        ({"signature_name": "__saved_model_init_op", "instances": [1]},
-            "Failed to get input map for signature: __saved_model_init_op"),
+        (
+            {"signature_name": "__saved_model_init_op", "instances": [1]},
+            "Failed to get input map for signature: __saved_model_init_op",
+        ),
         ({"inputs": None}, "JSON Value: null Type: Null is not of expected type: string"),
         ({"instances": [0.1]}, at("JSON Value: 0.1 Type: Number is not of expected type: string")),
-        ({"instances": [[[["42"]]]] , "inputs": [{"a": [1, 1.5, "é\n"]}]},
+        (
+            {"instances": [[[["42"]]]], "inputs": [{"a": [1, 1.5, "é\n"]}]},
             'JSON Value: { "instances": [[[["42"]]]], "inputs": [{ "a": [1, 1.5, "é\\n"] }] } '
-            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist "),
+            "Not formatted correctly expecting only one of 'inputs' or 'instances' keys to exist ",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_told_in_tensorflow_servings_words(server, request_, error):
     answer = predict(server, "conformance", json.dumps(request_, ensure_ascii=False))
     assert (answer.status, " ".join(answer.error.split())) == (400, " ".join(error.split()))
@@ -227,9 +254,34 @@ def test_a_large_request_and_its_answer_pass_through_a_thread_whole(server):
 
 
 PIECES = st.sampled_from(
-    ["{", "}", "[", "]", ":", ",", '"', '"instances"', '"inputs"', '"user_id"', '"42"', "1", "-0", "1e400", "NaN", "null",
-     "true", '"signature_name"', '"typed"', '{"b64":"NDI="}', "\\u0000", "\0", "é", " ", '{"instances":["42"]}']
-)  # fmt: skip
+    [
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        '"',
+        '"instances"',
+        '"inputs"',
+        '"user_id"',
+        '"42"',
+        "1",
+        "-0",
+        "1e400",
+        "NaN",
+        "null",
+        "true",
+        '"signature_name"',
+        '"typed"',
+        '{"b64":"NDI="}',
+        "\\u0000",
+        "\0",
+        "é",
+        " ",
+        '{"instances":["42"]}',
+    ]
+)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -274,7 +326,7 @@ def test_no_path_is_the_servers_fault(server, method, path):
 
 def test_serving_a_model_with_twins_loads_no_tensorflow(tiny_version):
     program = (
-        "import sys, asyncio; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from live import live, predict\n"
+        "import sys; sys.path.insert(0, sys.argv[2]); from pathlib import Path; from live import live, predict\n"
         "with live(models=Path(sys.argv[1])) as where:\n"
         "    assert predict(where, 'user_biases', {'instances': ['1']}).status == 200\n"
         "sys.exit('tensorflow' in sys.modules)"

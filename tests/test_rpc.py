@@ -1,4 +1,4 @@
-"""gRPC through the official client's messages: dtypes, shapes, filters, refusals, health; nothing is the server's fault."""
+"""gRPC with the official client's messages: dtypes, shapes, filters, refusals, health, and fuzzing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ import export  # noqa: F401  isort: skip - before TensorFlow, which the official
 
 import tensorflow as tf
 from tensorflow.core.framework import tensor_pb2
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, predict_pb2
-from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_pb2_grpc
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
 
 
 @pytest.fixture(scope="module")

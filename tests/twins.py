@@ -11,8 +11,8 @@ import export  # noqa: F401  isort: skip - selects Keras 2
 import onnx
 import tensorflow as tf
 
-ELEMENTWISE = {"Add", "Mul", "Sub", "Div", "Neg", "Log", "Not", "Sqrt", "Reciprocal", "Identity", "Cast", "Constant"}
-"""TensorFlow's session takes any shape for any input, and such a graph then answers, whatever its signature declares."""
+ELEMENTWISE = {"Add", "Mul", "Sub", "Div", "Neg", "Log", "Not", "Sqrt", "Reciprocal", "Identity", "Cast"}
+"""TensorFlow's session takes any shape for any input, and such a graph answers, whatever its signature declares."""
 
 
 def convert(version: Path, signatures: Iterable[str]) -> None:

@@ -1,0 +1,178 @@
+"""What lies in docker/ agrees with the code, with itself and with the tools it is for; no engine is needed."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from live import ask, live
+
+from serving import config, contract
+from serving.cli import app
+from serving.server import Config
+
+DOCKER = Path(__file__).parent.parent / "docker"
+CONFIG = DOCKER / "config"
+K8S = DOCKER / "k8s"
+DOCKERFILES = sorted(DOCKER.glob("*Dockerfile"))
+KUSTOMIZATIONS = sorted(DOCKER.rglob("kustomization.yaml"))
+OVERLAYS = ("baked", "volume", "canary")
+KUBERNETES = "1.34"
+
+
+def entry_point(dockerfile: str) -> list[str]:
+    """Read what an image runs."""
+    text = (DOCKER / dockerfile).read_text().replace("\\\n", "")
+    return json.loads(re.findall(r"^ENTRYPOINT (.*)$", text, re.MULTILINE)[0])
+
+
+def documents(text: str) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(text) if document]
+
+
+def deployment() -> dict[str, Any]:
+    (found,) = documents((K8S / "base" / "deployment.yaml").read_text())
+    return found["spec"]["template"]["spec"]["containers"][0]
+
+
+def test_hadolint_finds_nothing():
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run([hadolint, *DOCKERFILES], capture_output=True, text=True, check=False)
+    assert (len(DOCKERFILES), done.returncode, done.stdout) == (3, 0, "")
+
+
+def test_the_three_files_are_what_triptych_config_writes_for_the_three_models(tmp_path):
+    for model in contract.MODELS:
+        (tmp_path / "models" / model / "1").mkdir(parents=True)
+        (tmp_path / "models" / model / "1" / "saved_model.pb").touch()
+    written = config.write_configs(tmp_path / "models", base_path="/models", out=tmp_path / "out")
+    assert len(written) == 3
+    for path in written:
+        assert (CONFIG / path.name).read_text() == path.read_text()
+
+
+def test_the_image_and_the_deployment_run_the_same_command():
+    container = deployment()
+    assert [*container["command"], *container["args"]] == entry_point("Dockerfile")
+    named = {flag.split("=")[1] for flag in container["args"] if "/etc/triptych/" in flag}
+    assert named == {"/etc/triptych/models.config", "/etc/triptych/monitoring.config"}
+
+
+def test_the_local_image_runs_a_command_there_is_on_the_same_ports():
+    program, command, *flags = entry_point("local.Dockerfile")
+    assert program == "triptych"
+    given = app.commands[command].make_context(command, flags).params
+    assert (given["rest_port"], given["grpc_port"]) == (8501, 8500) == (Config.rest_port, Config.grpc_port)
+    assert given["model_config_file"] == Path("/etc/triptych/models.config")
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "local.Dockerfile"])
+def test_an_image_is_nobodys_exposes_both_ports_and_asks_for_its_health(name):
+    lines = (DOCKER / name).read_text().splitlines()
+    assert "USER 65534:65534" in lines
+    assert "EXPOSE 8500 8501" in lines
+    assert '    CMD ["bash", "/etc/triptych/healthy.sh"]' in lines
+
+
+def test_what_the_images_copy_is_in_the_build_context():
+    kept = {line[1:] for line in (DOCKER.parent / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for dockerfile in DOCKERFILES:
+        for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile.read_text(), re.MULTILINE):
+            for source in sources.split():
+                assert any(source == path or source.startswith(f"{path}/") for path in kept), source
+
+
+def test_healthy_tells_whether_every_model_answers(tiny_version, tmp_path):
+    script = tmp_path / "healthy.sh"
+    shutil.copy(CONFIG / "healthy.sh", script)
+
+    def healthy(*models: str) -> tuple[int, str]:
+        lines = "".join(f'config {{ name: "{model}" base_path: "/models/{model}" }}\n' for model in models)
+        (tmp_path / "models.config").write_text(f"model_config_list {{\n{lines}}}\n")
+        command = ["bash", str(script), str(where.rest_port)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        return done.returncode, done.stdout
+
+    with live(models=tiny_version.folder.parent.parent) as where:
+        assert healthy("plain", "user_biases") == (0, "")
+        assert healthy("plain", "nope") == (1, "nope has no version that answers\n")
+        assert healthy() == (1, "")
+    assert healthy("plain") == (1, "")
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
+def test_what_a_kustomization_names_is_there(path):
+    (read,) = documents(path.read_text())
+    patches = [patch["path"] for patch in read.get("patches", [])]
+    files = [file for generator in read.get("configMapGenerator", []) for file in generator["files"]]
+    for name in [*read.get("resources", []), *patches, *files]:
+        assert (path.parent / name).exists(), name
+
+
+@pytest.mark.parametrize("path", [*sorted(K8S.glob("base/[!k]*")), K8S / "volume/models.yaml", K8S / "train-job.yaml"])
+def test_manifests_are_what_kubernetes_takes(path):
+    for document in documents(path.read_text()):
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+
+
+@pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed: the overlays were not built")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_overlays_build_to_what_kubernetes_takes(overlay):
+    command = ["kubectl", "kustomize", str(K8S / overlay)]
+    built = documents(subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout)
+    for document in built:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    by_kind = {document["kind"]: document for document in built}
+    files = by_kind["ConfigMap"]["data"]
+    source = K8S / "canary" if overlay == "canary" else CONFIG
+    assert files["models.config"] == (source / "models.config").read_text()
+    container = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"][0]
+    assert container["image"] == ("triptych:latest" if overlay == "baked" else "tensorflow/serving:2.20.0")
+    mounts = {mount["mountPath"] for mount in container["volumeMounts"]}
+    assert mounts == {"/etc/triptych"} | ({"/models"} if overlay != "baked" else set())
+
+
+def test_the_canary_overlay_serves_both_labels_and_is_else_the_same():
+    canary = config.read_model_config(K8S / "canary" / "models.config").model_config_list.config
+    plain = config.read_model_config(CONFIG / "models.config").model_config_list.config
+    (two_tower,) = [model for model in canary if model.name == "two_tower"]
+    assert dict(two_tower.version_labels) == {"stable": 1, "canary": 2}
+    assert list(two_tower.model_version_policy.specific.versions) == [1, 2]
+    two_tower.ClearField("version_labels")
+    two_tower.ClearField("model_version_policy")
+    assert list(canary) == list(plain)
+
+
+def test_compose_mounts_what_is_there_and_builds_both_images():
+    (compose,) = documents((DOCKER / "compose.yaml").read_text())
+    services = compose["services"]
+    assert services["local"]["profiles"] == ["local"]
+    for name, dockerfile in (("serving", "docker/Dockerfile"), ("local", "docker/local.Dockerfile")):
+        service = services[name]
+        assert service["build"] == {"context": "..", "dockerfile": dockerfile}
+        assert service["volumes"] == ["../models:/models:ro"]
+        assert (service["read_only"], service["user"], service["cap_drop"]) == (True, "65534:65534", ["ALL"])
+    for name in ("prometheus", "grafana"):
+        sources = [volume.split(":")[0] for volume in services[name]["volumes"] if volume.startswith("./")]
+        assert [source for source in sources if not (DOCKER / source).is_file()] == []
+
+
+def test_prometheus_scrapes_and_the_dashboard_shows_what_a_server_tells(tiny_version):
+    (scrape,) = documents((DOCKER / "prometheus.yml").read_text())[0]["scrape_configs"]
+    dashboard = json.loads((DOCKER / "grafana" / "triptych.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    with live(models=tiny_version.folder.parent.parent, monitoring_config_file=CONFIG / "monitoring.config") as where:
+        assert ask(where, "POST", "/v1/models/plain:predict", '{"instances": ["1"]}').status == 200
+        told = ask(where, "GET", scrape["metrics_path"]).body.decode()
+    known = set(re.findall(r"^([\w:]+)", told, re.MULTILINE))
+    asked = {name for query in queries for name in re.findall(r":tensorflow:[\w:]+", query)}
+    assert asked <= known
+    assert len(queries) == 5

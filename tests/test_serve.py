@@ -1,0 +1,194 @@
+"""`triptych serve` as people run it: the line it prints, signals, workers, metrics, logs, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import grpc
+import psutil
+import pytest
+from live import ask, predict, process
+
+BODY = {"instances": ["1"]}
+
+
+def models(tiny_version):
+    return str(tiny_version.folder.parent.parent)
+
+
+def failing(*arguments):
+    command = [sys.executable, "-m", "export.cli", "serve", *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return result.returncode, result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_lets_the_request_in_flight_finish_and_takes_no_other(tiny_version, number):
+    with process("--models", models(tiny_version)) as (running, where), ThreadPoolExecutor(1) as pool:
+        many = {"instances": ["1", "2"] * 100_000}
+        answer = pool.submit(predict, where, "plain", many)
+        connections = psutil.Process(running.pid)
+        end = time.monotonic() + 20
+        while sum(c.status == "ESTABLISHED" for c in connections.net_connections("tcp")) == 0:
+            assert time.monotonic() < end
+        time.sleep(0.1)  # the body is being sent or worked on; either is in flight
+        running.send_signal(number)
+        assert len(answer.result(30).json["predictions"]) == 200_000
+        assert running.wait(20) == 0
+        with pytest.raises(ConnectionRefusedError):
+            ask(where, "GET", "/v1/models/plain")
+
+
+def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_version, tmp_path):
+    monitoring = tmp_path / "monitoring"
+    monitoring.write_text("prometheus_config { enable: true }")
+    options = ("--models", models(tiny_version), "--workers", "2", "--monitoring-config-file", str(monitoring))
+    with process(*options) as (running, where):
+        workers = children(running)
+        assert len(workers) == 2
+        answers = [predict(where, "plain", BODY) for _ in range(40)]
+        assert {answer.status for answer in answers} == {200}
+        assert len({answer.body for answer in answers}) == 1
+        assert metric(where, ":tensorflow:serving:request_count", model_name="plain", status="OK") == 40
+        workers[0].kill()
+        end = time.monotonic() + 30
+        while len([one for one in children(running) if one.pid != workers[0].pid]) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        while predict_or_none(where) != 200:
+            assert time.monotonic() < end
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 0
+        assert all(map(gone, workers))
+
+
+def test_workers_end_when_their_parent_is_killed(tiny_version):
+    with process("--models", models(tiny_version), "--workers", "2") as (running, _):
+        workers = children(running)
+        running.kill()
+        end = time.monotonic() + 20
+        while not all(map(gone, workers)):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def children(running):
+    found = []
+    for one in psutil.Process(running.pid).children():
+        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if "spawn_main" in " ".join(one.cmdline()):
+                found.append(one)
+    return found
+
+
+def gone(process):
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def predict_or_none(where):
+    try:
+        return predict(where, "plain", BODY).status
+    except OSError:
+        return None
+
+
+def metric(where, name, **labels):
+    text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
+    for line in text.splitlines():
+        match = re.fullmatch(r"(\S+?)\{(.*)\} (\S+)", line)
+        if match and match[1] == name and dict(re.findall(r'(\w+)="([^"]*)"', match[2])) == labels:
+            return float(match[3])
+    return None
+
+
+def test_metrics_have_tensorflow_servings_names_and_access_lines_say_what_was_asked(tiny_version, tmp_path):
+    monitoring = tmp_path / "monitoring"
+    monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
+    options = ("--models", models(tiny_version), "--monitoring-config-file", str(monitoring), "--access-log")
+    with process(*options) as (running, where):
+        assert predict(where, "plain", BODY).status == 200
+        assert predict(where, "plain", {"instances": 5}).status == 400
+        assert predict(where, "none", BODY).status == 404
+        with grpc.insecure_channel(f"127.0.0.1:{where.grpc_port}") as channel, pytest.raises(grpc.RpcError):
+            channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(b"\xff", timeout=20)
+        answer = ask(where, "GET", "/metrics")
+        assert (answer.status, answer.kind) == (200, "text/plain")
+        text = answer.body.decode()
+        assert ':tensorflow:serving:request_count{model_name="plain",status="OK"} 1.0' in text
+        assert ':tensorflow:serving:request_count{model_name="plain",status="INVALID_ARGUMENT"} 1.0' in text
+        assert "# TYPE :tensorflow:serving:request_count counter" in text
+        assert "# TYPE :tensorflow:serving:request_latency histogram" in text
+        assert (
+            ':tensorflow:serving:request_latency_count{API="Predict",entrypoint="REST",model_name="plain"} 1.0' in text
+        )
+        folder = tiny_version.folder.parent.parent / "plain" / "1"
+        loads = f':tensorflow:cc:saved_model:load_attempt_count{{model_path="{folder}",status="success"}} 1.0'
+        assert loads in text
+        assert ask(where, "GET", "/metrics?x").body == b"Unexpected path: /metrics?x. Should be /metrics"
+        assert ask(where, "GET", "/monitoring/prometheus/metrics").status == 404
+        running.terminate()
+        log = running.communicate(timeout=30)[1]
+    lines = [line.split("triptych.access: ")[1] for line in log.splitlines() if "triptych.access" in line]
+    assert [re.sub(r"ms=[\d.]+$", "ms=?", line) for line in lines] == [
+        "REST predict model=plain version=1 signature=serving_default status=OK ms=?",
+        "REST predict model=plain version=1 signature=serving_default status=INVALID_ARGUMENT ms=?",
+        "REST predict model=none version= signature= status=NOT_FOUND ms=?",
+        "GRPC predict model= version= signature= status=INVALID_ARGUMENT ms=?",
+    ]
+
+
+def test_a_port_that_is_taken_is_one_sentence(tiny_version):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for workers in ("1", "2"):
+            options = ("--models", models(tiny_version), "--workers", workers)
+            for ports in (
+                ("--rest-port", str(port), "--grpc-port", "0"),
+                ("--rest-port", "0", "--grpc-port", str(port)),
+            ):
+                status, line = failing(*options, *ports)
+                assert status == 1
+                assert line.startswith(f"triptych: cannot listen on 127.0.0.1:{port}: ")
+
+
+def test_nothing_to_serve_is_one_sentence_that_names_the_command(tmp_path):
+    missing = failing("--models", str(tmp_path / "none"), "--rest-port", "0", "--grpc-port", "0")
+    assert missing == (1, f"triptych: no models folder at {tmp_path / 'none'}: `triptych train` makes one")
+    (tmp_path / "empty").mkdir()
+    empty = failing("--models", str(tmp_path), "--rest-port", "0", "--grpc-port", "0")
+    assert empty == (1, f"triptych: no model has a version in {tmp_path}: `triptych train` puts one there")
+
+
+def test_no_leak_of_connections_or_memory_over_many_odd_requests(tiny_version):
+    with process("--models", models(tiny_version)) as (running, where):
+        watched = psutil.Process(running.pid)
+        odd = ['{"instances": [NaN, 1e5]}', '{"a": ' * 500, '{"instances": ["1"], "x": {"y": [1, 2]}}', "x" * 50_000]
+
+        def round_of_requests():
+            for path in range(300):
+                ask(where, "GET", f"/v1/models/{path}/{os.urandom(8).hex()}")
+                predict(where, "plain", odd[path % len(odd)])
+
+        threads = [threading.Thread(target=round_of_requests) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        before = watched.memory_info().rss
+        round_of_requests()
+        round_of_requests()
+        assert watched.memory_info().rss - before < 10 << 20
+        assert json.loads(predict(where, "plain", BODY).body)["predictions"]
