@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from export import interrupt
 from export.flags import configure, hyper_parameters
 from export.recipes import DEFAULT_RECIPE
 from serving import contract
@@ -30,6 +31,7 @@ MODEL = click.Choice(contract.MODELS)
 def main() -> None:
     """Run the command line; a Failure, or a package that is missing, is one sentence on stderr and exit status 1."""
     _hush_tensorflow()
+    interrupt.listen()
     try:
         app()
     except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from export import interrupt
+
 Advance = Callable[[str], None]
 """Call once for each part done, with what there is to say of it."""
 
@@ -18,6 +20,7 @@ _LINES = 10
 @contextmanager
 def bar(label: str, total: int) -> Iterator[Advance]:
     """Show a step of ``total`` parts on stderr, so that what a command prints can be piped."""
+    interrupt.check()
     console = Console(stderr=True, highlight=False)
     if console.is_terminal:
         with _live(console) as live:
@@ -29,6 +32,7 @@ def bar(label: str, total: int) -> Iterator[Advance]:
 
 def say(text: str) -> None:
     """Print one line on stderr."""
+    interrupt.check()
     Console(stderr=True, highlight=False).print(text, soft_wrap=True, markup=False)
 
 

@@ -120,7 +120,7 @@ def test_training_again_with_the_same_seed_gives_the_same_model_to_the_bit() -> 
         (["--data", "{tmp}/columns.csv"], "has no column 'user_id'"),
         (["--data", "{tmp}/nowhere.csv"], "no file "),
         (["--data", "2m"], "no MovieLens of size '2m'"),
-        (["--recipe", "best"], "two_tower has no recipe 'best', expected one of tutorial"),
+        (["--recipe", "best"], "two_tower has no recipe 'best', expected one of tuned, tutorial"),
         (["--epochs", "0"], "two_tower: epochs is 0, expected at least 1"),
         (["lightfm", "--batch", "9"], "--batch is no hyper-parameter of lightfm"),
     ],
