@@ -64,7 +64,7 @@ def shape(*sizes):
     return tf.TensorShape(sizes).as_proto()
 
 
-STRING, FLOAT = tf.string.as_datatype_enum, tf.float32.as_datatype_enum
+STRING, FLOAT, BOOL = (dtype.as_datatype_enum for dtype in (tf.string, tf.float32, tf.bool))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,9 @@ STRING, FLOAT = tf.string.as_datatype_enum, tf.float32.as_datatype_enum
         (proto(dtype=FLOAT, tensor_shape=shape(2), tensor_content=np.float32([2, 4]).tobytes()), [3.0, 4.0]),
         (proto(dtype=FLOAT, tensor_shape=shape(0)), []),
         (proto(dtype=FLOAT, tensor_shape=shape(1, 1, 1), float_val=[2.0]), [[[3.0]]]),
+        (proto(dtype=FLOAT, tensor_shape=shape(0), tensor_content=b"ignored"), []),
+        (proto(dtype=FLOAT, tensor_shape=tf.TensorShape(None).as_proto(), float_val=[2.0]), 3.0),
+        (proto(dtype=FLOAT, tensor_shape={"dim": [{"size": 2}], "unknown_rank": True}, float_val=[2.0]), [3.0, 3.0]),
     ],
 )
 def test_a_tensor_is_read_as_tensorflow_reads_it(server, tensor, values):
@@ -95,8 +98,9 @@ def test_strings_packed_into_the_content_are_read(server):
     [
         proto(dtype=FLOAT, tensor_shape=shape(2), tensor_content=b"123"),
         proto(tensor_shape=shape(1), float_val=[1.0]),
-        proto(dtype=FLOAT, tensor_shape=tf.TensorShape(None).as_proto()),
         proto(dtype=FLOAT, tensor_shape={"dim": [{"size": -1}]}),
+        proto(dtype=FLOAT, tensor_shape={"dim": [{"size": -1}], "unknown_rank": True}),
+        proto(dtype=BOOL, tensor_shape=shape(1), tensor_content=b"\x02"),
         proto(dtype=FLOAT, tensor_shape=shape(1 << 40), float_val=[1.0]),
         proto(dtype=FLOAT, tensor_shape=shape(*[1] * 255), float_val=[1.0]),
         proto(dtype=STRING, tensor_shape=shape(1), tensor_content=b"\xff\xff\xff\xff\xff\xff"),
