@@ -36,6 +36,9 @@ from serving.tensors import Array, from_proto, to_proto
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
 
+MAX_DETAILS = 1024
+"""Bytes of an error's text that TensorFlow Serving sends over gRPC; over REST it sends all."""
+
 log = logging.getLogger("triptych.rpc")
 
 M = TypeVar("M", bound=Message)
@@ -91,8 +94,7 @@ class RpcApi:
             if self._observer.active:
                 self._observe(name, notes, code, time.perf_counter() - start)
             if code != Code.OK:
-                # Details travel as UTF-8: what was none is shown as U+FFFD.
-                await context.abort(_STATUS[code], text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+                await context.abort(_STATUS[code], _details(text))
             return answer
 
         return call
@@ -183,6 +185,13 @@ def _parse(kind: type[M], data: bytes) -> M:
     except DecodeError as error:
         raise invalid(f"the message is no {kind.__name__}: {error}") from None
     return message
+
+
+def _details(text: str) -> str:
+    """Cut a text as TensorFlow Serving does; details travel as UTF-8, what is none is shown as U+FFFD."""
+    raw = text.encode("utf-8", "surrogateescape")
+    cut = raw if len(raw) <= MAX_DETAILS else raw[:MAX_DETAILS] + b"...TRUNCATED"
+    return cut.decode("utf-8", "replace")
 
 
 def _tensor(name: str, request: serving_pb2.PredictRequest) -> Array:

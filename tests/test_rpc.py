@@ -139,6 +139,18 @@ def test_a_refusal_is_tensorflow_servings(server, message, code, details):
     assert refusal(server.prediction.Predict, message) == (code, details)
 
 
+@pytest.mark.parametrize(
+    ("name", "details"),
+    [
+        ("x" * 986, f'Serving signature key "{"x" * 986}" not found.'),
+        ("x" * 987, f'Serving signature key "{"x" * 987}" not found...TRUNCATED'),
+        ("é" * 600, f'Serving signature key "{"é" * 500}\ufffd...TRUNCATED'),
+    ],
+)
+def test_an_error_of_more_than_1024_bytes_is_cut(server, name, details):
+    assert refusal(server.prediction.Predict, request(name, user_id=["1"])) == ("FAILED_PRECONDITION", details)
+
+
 def test_metadata_and_status_without_a_model_are_refused(server):
     missing = ("INVALID_ARGUMENT", "Missing ModelSpec")
     assert refusal(server.prediction.GetModelMetadata, get_model_metadata_pb2.GetModelMetadataRequest()) == missing
