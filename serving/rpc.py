@@ -24,14 +24,14 @@ from serving.predict import (
     find_signature,
     finish,
     model_spec,
+    read_inputs,
     signature_map,
     status_response,
     verify_filter,
-    verify_names,
 )
 from serving.proto import serving_pb2
 from serving.status import Code, Refusal, invalid
-from serving.tensors import Array, from_proto, to_proto
+from serving.tensors import Array, to_proto
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
@@ -115,8 +115,7 @@ class RpcApi:
         servable = self._find(request, notes)
         signature = find_signature(servable, request.model_spec.signature_name)
         notes.signature = signature.name
-        verify_names(signature, request.inputs)
-        inputs = {name: _tensor(name, request) for name in request.inputs}
+        inputs = read_inputs(signature, request.inputs)
         names = verify_filter(signature, request.output_filter)
         check_dtypes(signature, inputs)
         outputs = finish(await self._run(servable, signature, inputs), names)
@@ -192,10 +191,3 @@ def _details(text: str) -> str:
     raw = text.encode("utf-8", "surrogateescape")
     cut = raw if len(raw) <= MAX_DETAILS else raw[:MAX_DETAILS] + b"...TRUNCATED"
     return cut.decode("utf-8", "replace")
-
-
-def _tensor(name: str, request: serving_pb2.PredictRequest) -> Array:
-    array = from_proto(request.inputs[name])
-    if array is None:
-        raise invalid(f"tensor parsing error: {name}")
-    return array
