@@ -159,7 +159,11 @@ def _fits(flat: list[Any], dtype: int) -> bool:
         low, high = json_values.INTEGERS[dtype]
         return types <= {int} and (not flat or (low <= min(flat) and max(flat) <= high))
     if dtype in json_values.DECIMALS:
-        return types <= {int, float} and all(json_values.lossless(value, dtype) for value in flat)
+        # Of the largest numbers RapidJSON's last digit decides: 3.4028234663852886e38, a float32, it finds too large.
+        largest = 0.999 * json_values.DECIMALS[dtype][1]
+        return types <= {int, float} and all(
+            json_values.lossless(value, dtype) and -largest < value < largest for value in flat
+        )
     return False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -139,6 +140,24 @@ def test_what_does_not_fit_is_told_in_tensorflow_servings_words(server, request_
     assert (answer.status, " ".join(answer.error.split())) == (400, " ".join(error.split()))
 
 
+def test_a_number_is_quoted_as_rapidjson_reads_and_writes_it(server):
+    """The numbers of the second list are what RapidJSON 1.1.0 itself printed for those of the first."""
+    sent = "1e16, 1e20, 1e21, 1.5e22, 1e-5, 1e-6, 1e-7, 1.5e-6, "
+    sent += "-0.0, -0, 1E2, 5e-324, 3.4028235e38, 10000000000000000000000"
+    quoted = "10000000000000000.0, 100000000000000000000.0, 1e21, 1.5e22, 0.00001, 0.000001, 1e-7, 0.0000015, "
+    quoted += "-0.0, 0, 100.0, 5e-324, 3.4028235e38, 1e22"
+    assert predict(server, "conformance", f"[{sent}]").error == f"JSON Value: [{quoted}] Is not object"
+
+
+def test_the_largest_numbers_are_read_as_rapidjson_reads_them(server):
+    """It finds the largest float32 too large for one, and the largest float64 but one digit infinite."""
+    largest = predict(server, "conformance", '{"signature_name": "single", "instances": [3.4028234663852886e38]}')
+    assert largest.error == at("Cannot convert JSON value: 3.402823466385289e+38 to float without loss of precision.")
+    body = '{"signature_name": "typed", "inputs": {"f": [1], "i": [1], "b": [true], "d": [%s]}}'
+    found = [predict(server, "conformance", body % f"1.797693134862315{last}e308") for last in (7, 8)]
+    assert [answer.json["outputs"]["d_out"] for answer in found] == [[5.992310449541052e307], [math.inf]]
+
+
 def test_a_list_nested_beyond_any_tensor_is_refused(server):
     deep = "[" * 300 + '"42"' + "]" * 300
     answer = predict(server, "conformance", f'{{"instances": {deep}}}')
@@ -150,7 +169,7 @@ def test_bytes_that_are_no_utf8_come_back_as_they_went(server):
     assert [row["echo_bytes"] for row in answer.json["predictions"]] == [{"b64": "//4="}, {"b64": "7bKA"}]
 
 
-@pytest.mark.parametrize("value", [0.1, 1e-7, 123456789.0, 1 / 3, -3.4028234663852886e38, 2.0**-149])
+@pytest.mark.parametrize("value", [0.1, 1e-7, 123456789.0, 1 / 3, -3.4028234e38, 2.0**-149])
 def test_a_float_comes_back_exactly(server, value):
     body = {"signature_name": "single", "inputs": [value]}
     (answer,) = predict(server, "conformance", body).json["outputs"]
