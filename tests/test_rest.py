@@ -246,6 +246,10 @@ def test_head_is_answered_without_a_body(server):
         ('{"examples": [{"a": null}]}', "Feature: a has element with unexpected JSON type: Null"),
         ('{"examples": [{"a": [1, "x"]}]}', "Unexpected element type in feature: a expecting type: int64"),
         ('{"examples": [{"a": [1, 1.5]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": [true, 1, 1.5]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": [1, {"b64": "@"}]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a\\u0000b": null}]}', "Feature: a has element with unexpected JSON type: Null"),
+        ('{"signature_name": "typed", "examples": [{"a": [true, false, 2]}]}', "Expected one input Tensor."),
         ('{"examples": [{"a": 18446744073709551615}]}', "Feature: a has uint64 element. Only int64 is supported."),
         ('{"signature_name": "no", "examples": [{}]}', "No signature was found with the name: no"),
         ('{"signature_name": "typed", "examples": [{}], "context": {"c": 1}}', "Expected one input Tensor."),
@@ -331,6 +335,13 @@ VALUES = st.recursive(
 )
 def test_no_value_is_the_servers_fault(server, signature, key, value):
     assert predict(server, "conformance", {"signature_name": signature, key: value}).status in (200, 400)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.sampled_from(["classify", "regress"]), st.sampled_from(["single", "binary", "typed"]), VALUES, VALUES)
+def test_no_example_is_the_servers_fault(server, verb, signature, value, context):
+    body = {"signature_name": signature, "examples": [{"x": value}], "context": {"c": context}}
+    assert ask(server, "POST", f"{MODEL}:{verb}", json.dumps(body)).status == 400
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
