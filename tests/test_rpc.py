@@ -139,6 +139,11 @@ def test_another_dtype_is_refused_for_every_input(server):
             "INVALID_ARGUMENT",
             "duplicate output tensor alias: items",
         ),
+        (
+            request("__saved_model_init_op"),
+            "OUT_OF_RANGE",
+            "Node 'NoOp' (type: 'NoOp', num of outputs: 0) does not have output 0",
+        ),
         (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
     ],
 )
