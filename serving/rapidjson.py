@@ -32,6 +32,9 @@ class Object:
         return next((value for name, value in self.members if name == key), MISSING)
 
 
+MAX_DEPTH = 100_000
+"""Lists and objects within each other; RapidJSON takes what its stack holds, about as many, then its process ends."""
+
 MISSING = object()
 """What a look-up that found nothing returns: None is a JSON value."""
 
@@ -119,6 +122,8 @@ class _Builder:
         else:
             self._open[-1].members.append((self._names[-1], value))
         if kind in "[{":
+            if len(self._open) == MAX_DEPTH:
+                raise ParseError(f"Nested deeper than {MAX_DEPTH}.")
             self._open.append(value)
             self._names.append(b"")
             self.expected = "value or ]" if kind == "[" else "name or }"

@@ -8,6 +8,7 @@ import math
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -267,6 +268,21 @@ def test_a_packed_body_is_unpacked_and_a_bomb_is_not(server):
     bomb = gzip.compress(b" " * (65 << 20), compresslevel=1)
     assert "larger than" in ask(server, "POST", f"{MODEL}:predict", bomb, headers).error
     assert ask(server, "POST", f"{MODEL}:predict", b"junk", headers).error == "JSON Parse error: The document is empty"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"instances": ["42"], "a": "' + '\\":' * 1_000_000 + '"}', 200),
+        ('{"instances": ["42"], "a": "' + '\\": ' * 1_000_000 + '"', 400),
+        ('{"instances": ["42"], "a": ' + "[" * 3_000_000, 400),
+        ('{"instances": [NaN, 0.' + "0" * 3_000_000 + "1" * 3_000_000 + "]}", 400),
+    ],
+)
+def test_a_large_body_made_to_take_long_does_not(server, body, status):
+    start = time.monotonic()
+    assert predict(server, "conformance", body).status == status
+    assert time.monotonic() - start < 10
 
 
 def test_a_large_request_and_its_answer_pass_through_a_thread_whole(server):
