@@ -133,8 +133,8 @@ def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:
     def run(inputs: dict[str, Array]) -> dict[str, Array]:
         if _runnable(definition):
             raise Refusal(Code.UNIMPLEMENTED, f"signature {name} has no ONNX twin and TensorFlow is not allowed")
-        fetched = next(iter(definition.outputs.values()), None)
-        raise invalid(f"FetchOutputs {fetched.name if fetched else ''}: output index too large, must be < 0")
+        fetched = next((info.name for info in definition.outputs.values()), "")  # what initializes has none to fetch
+        raise Refusal(Code.OUT_OF_RANGE, f"Node '{fetched}' (type: 'NoOp', num of outputs: 0) does not have output 0")
 
     return run
 

@@ -69,7 +69,7 @@ def _precondition(message: str) -> Refusal:
 
 
 def _debug(signature: Signature) -> str:
-    return text_format.MessageToString(signature.definition, as_utf8=True)
+    return text_format.MessageToString(signature.definition, as_utf8=False)
 
 
 def _examples(document: Object) -> list[bytes]:
@@ -95,7 +95,7 @@ def _example(value: Any) -> bytes:
         raise invalid(f"Example must be JSON object but got JSON {_type(value)}")
     example = serving_pb2.Example()
     for key, content in value.members:
-        name = key.decode("utf-8", "replace")
+        name = key.split(b"\0")[0].decode("utf-8", "replace")  # a C string to TensorFlow Serving
         feature = serving_pb2.Feature()
         for item in content if isinstance(content, list) else [content]:
             _add(feature, name, item)
@@ -106,8 +106,7 @@ def _example(value: Any) -> bytes:
 def _add(feature: serving_pb2.Feature, name: str, item: Any) -> None:
     if item is None or isinstance(item, list) or (isinstance(item, Object) and not is_base64(item)):
         raise invalid(f"Feature: {name} has element with unexpected JSON type: {_type(item)}")
-    value: Any = item if not isinstance(item, Object) else base64_value(item)
-    kind = "float" if isinstance(value, float) else "int64" if isinstance(value, int) else "bytes"
+    kind = "float" if isinstance(item, float) else "int64" if isinstance(item, int) else "bytes"
     before = feature.WhichOneof("kind")
     if before not in (None, f"{kind}_list"):
         raise invalid(f"Unexpected element type in feature: {name} expecting type: {before.removesuffix('_list')}")
@@ -115,6 +114,7 @@ def _add(feature: serving_pb2.Feature, name: str, item: Any) -> None:
         raise invalid(f"Cannot convert JSON value: {json_text.render(item)} to float without loss of precision.")
     if kind == "int64" and item >= 1 << 63:
         raise invalid(f"Feature: {name} has uint64 element. Only int64 is supported.")
+    value = base64_value(item) if isinstance(item, Object) else int(item) if kind == "int64" else item
     getattr(feature, f"{kind}_list").value.append(value)
 
 

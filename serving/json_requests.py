@@ -74,7 +74,8 @@ def signature_name(document: Object) -> str:
     return name.decode("utf-8", "surrogateescape")
 
 
-_KEY = re.compile(rb'"(?:[^"\\]|\\.)*+"[ \t\r\n]*+:', re.DOTALL)
+# Every string is matched, key or not: a search for keys alone would begin anew at each quote within a string.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"([ \t\r\n]*+:)?', re.DOTALL)
 
 
 def _fast(body: bytes, document: Any, find_inputs: FindInputs) -> Decoded | None:
@@ -108,7 +109,8 @@ def _no_duplicates(body: bytes, document: dict[str, Any]) -> bool:
             keys += len(value)
         elif type(value) is list and value and type(value[0]) is dict:
             keys += sum(len(row) for row in value if type(row) is dict)
-    return body.count(b":") == keys or len(_KEY.findall(body)) == keys  # a colon inside a string costs the exact count
+    # A colon inside a string costs the exact count.
+    return body.count(b":") == keys or sum(map(bool, _STRING.findall(body))) == keys
 
 
 def _rows(given: list[Any], wanted: Mapping[str, int]) -> dict[str, list[Any]] | None:
@@ -159,7 +161,11 @@ def _fits(flat: list[Any], dtype: int) -> bool:
         low, high = json_values.INTEGERS[dtype]
         return types <= {int} and (not flat or (low <= min(flat) and max(flat) <= high))
     if dtype in json_values.DECIMALS:
-        return types <= {int, float} and all(json_values.lossless(value, dtype) for value in flat)
+        # Of the largest numbers RapidJSON's last digit decides: 3.4028234663852886e38, a float32, it finds too large.
+        largest = 0.999 * json_values.DECIMALS[dtype][1]
+        return types <= {int, float} and all(
+            json_values.lossless(value, dtype) and -largest < value < largest for value in flat
+        )
     return False
 
 

@@ -6,9 +6,7 @@ import math
 import re
 from typing import Any
 
-import orjson
-
-from serving.decimals import decimal
+from serving.decimals import decimal, write_double
 from serving.rapidjson import Object
 
 
@@ -45,7 +43,7 @@ def render(value: Any) -> str:
     return "".join(out)
 
 
-_LARGEST_SINGLE = 3.4028234663852886e38
+_LARGEST_SINGLE = 3.4028234e38  # a little less than it is, as in RapidJSON
 
 
 def _prefix(name: bytes | None, closing: str, depth: int, out: list[str]) -> None:
@@ -69,7 +67,7 @@ def _open_or_scalar(value: Any, stack: list[tuple[Any, str]], out: list[str]) ->
     elif isinstance(value, float):
         if not math.isfinite(value):
             raise _Stop
-        out.append(orjson.dumps(value).decode())
+        out.append(write_double(value))
     else:
         out.append("null" if value is None else str(value).lower())
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from google.protobuf import json_format, wrappers_pb2
 from google.protobuf.message import Message
+from tensorboard.compat.proto import tensor_pb2
 
 from serving.batching import Batcher, Done, Outputs
 from serving.engine import Servable, Signature, check_dtypes, check_outputs
 from serving.proto import serving_pb2
 from serving.repository import Repository
 from serving.status import Code, Refusal, invalid
-from serving.tensors import Array
+from serving.tensors import Array, from_proto
 
 SIGNATURE_DEF = "signature_def"
 
@@ -48,8 +49,8 @@ def find_signature(servable: Servable, name: str) -> Signature:
     return signature
 
 
-def verify_names(signature: Signature, given: Collection[str]) -> None:
-    """Refuse inputs that are not the signature's."""
+def verify_count(signature: Signature, given: Collection[str]) -> None:
+    """Refuse another number of inputs than the signature's."""
     if len(given) != len(signature.inputs):
         sent, wanted = set(given), set(signature.inputs)
         raise invalid(
@@ -57,12 +58,33 @@ def verify_names(signature: Signature, given: Collection[str]) -> None:
             f"len({{{_join(wanted)}}}). Sent extra: {{{_join(sent - wanted)}}}. "
             f"Missing but required: {{{_join(wanted - sent)}}}."
         )
-    for name in given:
-        if name not in signature.inputs:
+
+
+def read_inputs(signature: Signature, given: Mapping[str, tensor_pb2.TensorProto]) -> dict[str, Array]:
+    """Read a request's tensors; one that it leaves out is the signature's default, where there is one.
+
+    Raises:
+        Refusal: too many or too few, another name than the signature's, or what is no tensor.
+    """
+    defaults = signature.definition.defaults
+    if len(given) > len(signature.inputs) or not defaults:
+        verify_count(signature, given)
+    inputs = {}
+    for name in signature.inputs:
+        if name not in given and name not in defaults:
             raise invalid(
-                f"input tensor alias not found in signature: {name}. "
-                f"Inputs expected to be in the set {{{_join(signature.inputs)}}}."
+                f"Signature input alias: {name}(feed name: {signature.definition.inputs[name].name}) not found in "
+                f"request and no default value provided. Inputs expected to be in the request {{{_join(given)}}}, "
+                f"or default input alias set: {_join(defaults)}"
             )
+        array = from_proto(given[name] if name in given else defaults[name])
+        if array is None:
+            raise invalid(f"tensor parsing error: {name}")
+        inputs[name] = array
+    if not set(given) <= set(inputs):
+        used = _join(set(given) & set(inputs))
+        raise invalid(f"Inputs contains invalid name. Used request inputs: {used}, request input: {_join(given)}")
+    return inputs
 
 
 def verify_filter(signature: Signature, names: Iterable[str]) -> tuple[str, ...]:
@@ -110,8 +132,8 @@ def finish(outcome: Outputs | Refusal, names: Iterable[str]) -> Outputs:
 
 
 def verify_inputs(signature: Signature, inputs: dict[str, Array]) -> None:
-    """Refuse names and dtypes that are not the signature's."""
-    verify_names(signature, inputs)
+    """Refuse a number of inputs and dtypes that are not the signature's."""
+    verify_count(signature, inputs)
     check_dtypes(signature, inputs)
 
 

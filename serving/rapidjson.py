@@ -12,6 +12,8 @@ import math
 import re
 from typing import Any
 
+from serving.decimals import read_double
+
 
 class ParseError(ValueError):
     """The text is not JSON; says what was found and where."""
@@ -30,13 +32,16 @@ class Object:
         return next((value for name, value in self.members if name == key), MISSING)
 
 
+MAX_DEPTH = 100_000
+"""Lists and objects within each other; RapidJSON takes what its stack holds, about as many, then its process ends."""
+
 MISSING = object()
 """What a look-up that found nothing returns: None is a JSON value."""
 
 _TOKEN = re.compile(
     rb"""[ \t\n\r]*(?:
     (?P<string>"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+")
-    |(?P<number>-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?)
+    |(?P<number>-?(?P<whole>0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][+-]?[0-9]+)?)
     |(?P<punctuation>[\[\]{},:])
     |(?P<word>true|false|null|-?(?:NaN|Inf(?:inity)?))
     )""",
@@ -117,6 +122,8 @@ class _Builder:
         else:
             self._open[-1].members.append((self._names[-1], value))
         if kind in "[{":
+            if len(self._open) == MAX_DEPTH:
+                raise ParseError(f"Nested deeper than {MAX_DEPTH}.")
             self._open.append(value)
             self._names.append(b"")
             self.expected = "value or ]" if kind == "[" else "name or }"
@@ -139,16 +146,13 @@ def _token(match: re.Match[bytes], at: int) -> tuple[str, Any]:
 
 
 def _number(match: re.Match[bytes], token: bytes, at: int) -> int | float:
-    fraction, exponent = match.group("fraction"), match.group("exponent")
+    fraction, exponent = match["fraction"], match["exponent"]
     if fraction is None and exponent is None and len(token) <= 20:
         whole = int(token)
         if -(1 << 63) <= whole < 1 << 64:
             return whole
-    power = b"0" if exponent is None or b"-" in exponent else exponent[1:].lstrip(b"+0") or b"0"
-    if len(power) > 9 or int(power) > 308 + min(len(fraction or b".") - 1, 17):
-        raise ParseError(f"Number too big to be stored in double. at offset: {at}")
-    value = float(token)
-    if math.isinf(value) and exponent is None:
+    value = read_double(token, match["whole"], (fraction or b".")[1:], (exponent or b"e")[1:])
+    if value is None:
         raise ParseError(f"Number too big to be stored in double. at offset: {at}")
     return value
 

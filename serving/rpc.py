@@ -24,17 +24,20 @@ from serving.predict import (
     find_signature,
     finish,
     model_spec,
+    read_inputs,
     signature_map,
     status_response,
     verify_filter,
-    verify_names,
 )
 from serving.proto import serving_pb2
 from serving.status import Code, Refusal, invalid
-from serving.tensors import Array, from_proto, to_proto
+from serving.tensors import Array, to_proto
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
+
+MAX_DETAILS = 1024
+"""Bytes of an error's text that TensorFlow Serving sends over gRPC; over REST it sends all."""
 
 log = logging.getLogger("triptych.rpc")
 
@@ -91,8 +94,7 @@ class RpcApi:
             if self._observer.active:
                 self._observe(name, notes, code, time.perf_counter() - start)
             if code != Code.OK:
-                # Details travel as UTF-8: what was none is shown as U+FFFD.
-                await context.abort(_STATUS[code], text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+                await context.abort(_STATUS[code], _details(text))
             return answer
 
         return call
@@ -113,8 +115,7 @@ class RpcApi:
         servable = self._find(request, notes)
         signature = find_signature(servable, request.model_spec.signature_name)
         notes.signature = signature.name
-        verify_names(signature, request.inputs)
-        inputs = {name: _tensor(name, request) for name in request.inputs}
+        inputs = read_inputs(signature, request.inputs)
         names = verify_filter(signature, request.output_filter)
         check_dtypes(signature, inputs)
         outputs = finish(await self._run(servable, signature, inputs), names)
@@ -185,8 +186,8 @@ def _parse(kind: type[M], data: bytes) -> M:
     return message
 
 
-def _tensor(name: str, request: serving_pb2.PredictRequest) -> Array:
-    array = from_proto(request.inputs[name])
-    if array is None:
-        raise invalid(f"tensor parsing error: {name}")
-    return array
+def _details(text: str) -> str:
+    """Cut a text as TensorFlow Serving does; details travel as UTF-8, what is none is shown as U+FFFD."""
+    raw = text.encode("utf-8", "surrogateescape")
+    cut = raw if len(raw) <= MAX_DETAILS else raw[:MAX_DETAILS] + b"...TRUNCATED"
+    return cut.decode("utf-8", "replace")

@@ -75,7 +75,7 @@ def from_proto(proto: tensor_pb2.TensorProto) -> Array | None:
     if shape is None or kind is None or math.prod(max(one, 1) for one in shape) > MAX_ELEMENTS:
         return None
     size = math.prod(shape)
-    flat = _content(proto, kind, size) if proto.tensor_content else _values(proto, kind, size)
+    flat = _content(proto, kind, size) if proto.tensor_content and size else _values(proto, kind, size)
     return None if flat is None else flat.reshape(shape)
 
 
@@ -106,8 +106,8 @@ def max_rank(dtype: int) -> int:
 
 
 def _shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...] | None:
-    sizes = tuple(dim.size for dim in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or len(sizes) > max_rank(proto.dtype) or any(size < 0 for size in sizes):
+    sizes = tuple(dim.size for dim in proto.tensor_shape.dim)  # they count even where unknown_rank is set
+    if len(sizes) > max_rank(proto.dtype) or any(size < 0 for size in sizes):
         return None
     return sizes
 
@@ -120,8 +120,9 @@ def _content(proto: tensor_pb2.TensorProto, kind: Kind, size: int) -> Array | No
     wanted = np.dtype(kind.numpy)
     if len(data) != size * wanted.itemsize:
         return None
-    flat = np.frombuffer(data, dtype=np.uint8 if wanted == np.bool_ else wanted)
-    return flat.astype(wanted)  # a copy: writable, and any byte but 0 is True
+    if wanted == np.bool_ and max(data) > 1:
+        return None
+    return np.frombuffer(data, dtype=wanted).copy()  # a copy is writable
 
 
 def _string_content(data: bytes, size: int) -> Array | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -139,6 +141,24 @@ def test_what_does_not_fit_is_told_in_tensorflow_servings_words(server, request_
     assert (answer.status, " ".join(answer.error.split())) == (400, " ".join(error.split()))
 
 
+def test_a_number_is_quoted_as_rapidjson_reads_and_writes_it(server):
+    """The numbers of the second list are what RapidJSON 1.1.0 itself printed for those of the first."""
+    sent = "1e16, 1e20, 1e21, 1.5e22, 1e-5, 1e-6, 1e-7, 1.5e-6, "
+    sent += "-0.0, -0, 1E2, 5e-324, 3.4028235e38, 10000000000000000000000"
+    quoted = "10000000000000000.0, 100000000000000000000.0, 1e21, 1.5e22, 0.00001, 0.000001, 1e-7, 0.0000015, "
+    quoted += "-0.0, 0, 100.0, 5e-324, 3.4028235e38, 1e22"
+    assert predict(server, "conformance", f"[{sent}]").error == f"JSON Value: [{quoted}] Is not object"
+
+
+def test_the_largest_numbers_are_read_as_rapidjson_reads_them(server):
+    """It finds the largest float32 too large for one, and the largest float64 but one digit infinite."""
+    largest = predict(server, "conformance", '{"signature_name": "single", "instances": [3.4028234663852886e38]}')
+    assert largest.error == at("Cannot convert JSON value: 3.402823466385289e+38 to float without loss of precision.")
+    body = '{"signature_name": "typed", "inputs": {"f": [1], "i": [1], "b": [true], "d": [%s]}}'
+    found = [predict(server, "conformance", body % f"1.797693134862315{last}e308") for last in (7, 8)]
+    assert [answer.json["outputs"]["d_out"] for answer in found] == [[5.992310449541052e307], [math.inf]]
+
+
 def test_a_list_nested_beyond_any_tensor_is_refused(server):
     deep = "[" * 300 + '"42"' + "]" * 300
     answer = predict(server, "conformance", f'{{"instances": {deep}}}')
@@ -150,7 +170,7 @@ def test_bytes_that_are_no_utf8_come_back_as_they_went(server):
     assert [row["echo_bytes"] for row in answer.json["predictions"]] == [{"b64": "//4="}, {"b64": "7bKA"}]
 
 
-@pytest.mark.parametrize("value", [0.1, 1e-7, 123456789.0, 1 / 3, -3.4028234663852886e38, 2.0**-149])
+@pytest.mark.parametrize("value", [0.1, 1e-7, 123456789.0, 1 / 3, -3.4028234e38, 2.0**-149])
 def test_a_float_comes_back_exactly(server, value):
     body = {"signature_name": "single", "inputs": [value]}
     (answer,) = predict(server, "conformance", body).json["outputs"]
@@ -227,6 +247,10 @@ def test_head_is_answered_without_a_body(server):
         ('{"examples": [{"a": null}]}', "Feature: a has element with unexpected JSON type: Null"),
         ('{"examples": [{"a": [1, "x"]}]}', "Unexpected element type in feature: a expecting type: int64"),
         ('{"examples": [{"a": [1, 1.5]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": [true, 1, 1.5]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a": [1, {"b64": "@"}]}]}', "Unexpected element type in feature: a expecting type: int64"),
+        ('{"examples": [{"a\\u0000b": null}]}', "Feature: a has element with unexpected JSON type: Null"),
+        ('{"signature_name": "typed", "examples": [{"a": [true, false, 2]}]}', "Expected one input Tensor."),
         ('{"examples": [{"a": 18446744073709551615}]}', "Feature: a has uint64 element. Only int64 is supported."),
         ('{"signature_name": "no", "examples": [{}]}', "No signature was found with the name: no"),
         ('{"signature_name": "typed", "examples": [{}], "context": {"c": 1}}', "Expected one input Tensor."),
@@ -244,6 +268,21 @@ def test_a_packed_body_is_unpacked_and_a_bomb_is_not(server):
     bomb = gzip.compress(b" " * (65 << 20), compresslevel=1)
     assert "larger than" in ask(server, "POST", f"{MODEL}:predict", bomb, headers).error
     assert ask(server, "POST", f"{MODEL}:predict", b"junk", headers).error == "JSON Parse error: The document is empty"
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ('{"instances": ["42"], "a": "' + '\\":' * 1_000_000 + '"}', 200),
+        ('{"instances": ["42"], "a": "' + '\\": ' * 1_000_000 + '"', 400),
+        ('{"instances": ["42"], "a": ' + "[" * 3_000_000, 400),
+        ('{"instances": [NaN, 0.' + "0" * 3_000_000 + "1" * 3_000_000 + "]}", 400),
+    ],
+)
+def test_a_large_body_made_to_take_long_does_not(server, body, status):
+    start = time.monotonic()
+    assert predict(server, "conformance", body).status == status
+    assert time.monotonic() - start < 10
 
 
 def test_a_large_request_and_its_answer_pass_through_a_thread_whole(server):
@@ -312,6 +351,13 @@ VALUES = st.recursive(
 )
 def test_no_value_is_the_servers_fault(server, signature, key, value):
     assert predict(server, "conformance", {"signature_name": signature, key: value}).status in (200, 400)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(st.sampled_from(["classify", "regress"]), st.sampled_from(["single", "binary", "typed"]), VALUES, VALUES)
+def test_no_example_is_the_servers_fault(server, verb, signature, value, context):
+    body = {"signature_name": signature, "examples": [{"x": value}], "context": {"c": context}}
+    assert ask(server, "POST", f"{MODEL}:{verb}", json.dumps(body)).status == 400
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)

@@ -11,6 +11,12 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import live, write_config
+from tensorboard.compat.proto import meta_graph_pb2
+from tensorboard.compat.proto import tensor_pb2 as tensorboard_pb2
+
+from serving.engine import Signature
+from serving.predict import read_inputs
+from serving.status import Refusal
 
 import export  # noqa: F401  isort: skip - before TensorFlow, which the official modules import
 
@@ -64,7 +70,7 @@ def shape(*sizes):
     return tf.TensorShape(sizes).as_proto()
 
 
-STRING, FLOAT = tf.string.as_datatype_enum, tf.float32.as_datatype_enum
+STRING, FLOAT, BOOL = (dtype.as_datatype_enum for dtype in (tf.string, tf.float32, tf.bool))
 
 
 @pytest.mark.parametrize(
@@ -76,6 +82,9 @@ STRING, FLOAT = tf.string.as_datatype_enum, tf.float32.as_datatype_enum
         (proto(dtype=FLOAT, tensor_shape=shape(2), tensor_content=np.float32([2, 4]).tobytes()), [3.0, 4.0]),
         (proto(dtype=FLOAT, tensor_shape=shape(0)), []),
         (proto(dtype=FLOAT, tensor_shape=shape(1, 1, 1), float_val=[2.0]), [[[3.0]]]),
+        (proto(dtype=FLOAT, tensor_shape=shape(0), tensor_content=b"ignored"), []),
+        (proto(dtype=FLOAT, tensor_shape=tf.TensorShape(None).as_proto(), float_val=[2.0]), 3.0),
+        (proto(dtype=FLOAT, tensor_shape={"dim": [{"size": 2}], "unknown_rank": True}, float_val=[2.0]), [3.0, 3.0]),
     ],
 )
 def test_a_tensor_is_read_as_tensorflow_reads_it(server, tensor, values):
@@ -95,8 +104,9 @@ def test_strings_packed_into_the_content_are_read(server):
     [
         proto(dtype=FLOAT, tensor_shape=shape(2), tensor_content=b"123"),
         proto(tensor_shape=shape(1), float_val=[1.0]),
-        proto(dtype=FLOAT, tensor_shape=tf.TensorShape(None).as_proto()),
         proto(dtype=FLOAT, tensor_shape={"dim": [{"size": -1}]}),
+        proto(dtype=FLOAT, tensor_shape={"dim": [{"size": -1}], "unknown_rank": True}),
+        proto(dtype=BOOL, tensor_shape=shape(1), tensor_content=b"\x02"),
         proto(dtype=FLOAT, tensor_shape=shape(1 << 40), float_val=[1.0]),
         proto(dtype=FLOAT, tensor_shape=shape(*[1] * 255), float_val=[1.0]),
         proto(dtype=STRING, tensor_shape=shape(1), tensor_content=b"\xff\xff\xff\xff\xff\xff"),
@@ -121,18 +131,52 @@ def test_another_dtype_is_refused_for_every_input(server):
         (
             request(zzz=["1"]),
             "INVALID_ARGUMENT",
-            "input tensor alias not found in signature: zzz. Inputs expected to be in the set {user_id}.",
+            "Signature input alias: user_id(feed name: serving_default_user_id:0) not found in request and no default "
+            "value provided. Inputs expected to be in the request {zzz}, or default input alias set: ",
         ),
         (
             request(user_id=["1"], filtered=["items", "items"]),
             "INVALID_ARGUMENT",
             "duplicate output tensor alias: items",
         ),
+        (
+            request("__saved_model_init_op"),
+            "OUT_OF_RANGE",
+            "Node 'NoOp' (type: 'NoOp', num of outputs: 0) does not have output 0",
+        ),
         (predict_pb2.PredictRequest(), "INVALID_ARGUMENT", "Missing ModelSpec"),
     ],
 )
 def test_a_refusal_is_tensorflow_servings(server, message, code, details):
     assert refusal(server.prediction.Predict, message) == (code, details)
+
+
+@pytest.mark.parametrize(
+    ("name", "details"),
+    [
+        ("x" * 989, f'Serving signature key "{"x" * 989}" not found.'),
+        ("x" * 990, f'Serving signature key "{"x" * 990}" not found...TRUNCATED'),
+        ("é" * 600, f'Serving signature key "{"é" * 500}\ufffd...TRUNCATED'),
+    ],
+)
+def test_an_error_of_more_than_1024_bytes_is_cut(server, name, details):
+    assert refusal(server.prediction.Predict, request(name, user_id=["1"])) == ("FAILED_PRECONDITION", details)
+
+
+def test_an_input_that_is_left_out_is_the_signatures_default():
+    definition = meta_graph_pb2.SignatureDef()
+    for name in ("a", "b"):
+        definition.inputs[name].name, definition.inputs[name].dtype = f"{name}:0", FLOAT
+    definition.defaults["b"].CopyFrom(tensorboard_pb2.TensorProto(dtype=FLOAT, float_val=[3.0]))
+    signature = Signature(name="s", definition=definition, inputs={"a": FLOAT, "b": FLOAT}, outputs=(), run=dict)
+    two = tensorboard_pb2.TensorProto(dtype=FLOAT, float_val=[2.0])
+    assert read_inputs(signature, {"a": two}) == {"a": 2.0, "b": 3.0}
+    with pytest.raises(Refusal, match=r"^Inputs contains invalid name. Used request inputs: a, request input: a,z$"):
+        read_inputs(signature, {"a": two, "z": two})
+    with pytest.raises(Refusal, match=r"^Signature input alias: a\(feed name: a:0\) not found .* alias set: b$"):
+        read_inputs(signature, {"b": two})
+    with pytest.raises(Refusal, match=r"^input size does not match signature: 3!=2 "):
+        read_inputs(signature, {"a": two, "b": two, "z": two})
 
 
 def test_metadata_and_status_without_a_model_are_refused(server):
