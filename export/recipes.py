@@ -64,9 +64,14 @@ class TwoTowerConfig(TowersConfig):
 class WideDeepConfig(TowersConfig):
     """Hyper-parameters of the wide & deep model; the defaults are the tutorials', which have no wide part."""
 
-    hidden: int = _hyper(64, "units of each tower's dense layer: the components of its vectors", least=1)
-    wide: int = _hyper(0, "cross-product features an item is paired with; 0: no wide part", least=0, below=449)
-    wide_l2: float = _hyper(0.0, "weight of the wide part's squared weights, summed over an item's", least=0.0)
+    hidden: int = _hyper(
+        64, "units of the dense layer over each embedding, the components of vectors; 0: none", least=0
+    )
+    wide: int = _hyper(0, "items that are crossed with the candidate; 0: no wide part", least=0, below=449)
+    wide_scale: float = _hyper(1.0, "what the wide part's first weights are multiplied by", least=0.0)
+    wide_ridge: float = _hyper(400.0, "L2 penalty of the least squares the first weights are from", least=0.0)
+    wide_l2: float = _hyper(1.0, "weight of the squared distance from the first weights", least=0.0)
+    wide_hidden: float = _hyper(0.0, "share of users from whom the wide part is hidden in a step", least=0.0, below=1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +102,11 @@ RECIPES: dict[str, dict[str, Config]] = {
             dropout=0.35,
             future=0.15,
             l2=0.1,
+            hidden=0,
             wide=448,
-            wide_l2=0.1,
+            wide_scale=16.0,
+            wide_l2=10.0,
+            wide_hidden=0.85,
         ),
         TUTORIAL: WideDeepConfig(),
     },

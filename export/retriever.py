@@ -15,7 +15,8 @@ import tensorflow_recommenders as tfrs
 from export import fitting
 from export.factorized import Factorized, OnEpoch
 from export.history import HistoryModel, HistoryTower
-from export.interactions import Interactions, Ints
+from export.interactions import Interactions
+from export.memory import Memory
 from export.partition import Parts, partitions
 from export.recipes import BATCH, TowersConfig
 
@@ -42,7 +43,7 @@ class Retriever(tfrs.Model):
     """A user tower and an item tower, with either loss.
 
     With ``catalogue`` the user tower reads the history beside the id, items have a bias that starts at the logarithm of
-    their popularity, and ``wide`` columns of the history have a weight for each item.
+    their popularity, and with a ``memory`` some columns of the history have a weight for each item.
     """
 
     def __init__(
@@ -52,21 +53,20 @@ class Retriever(tfrs.Model):
         config: TowersConfig,
         *,
         metrics: tfrs.metrics.FactorizedTopK | None = None,
-        wide: tuple[Ints, float] = (np.zeros(0, np.int64), 0.0),
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         self.user_tower, self.item_tower = towers
         self.items = tf.constant(interactions.items)
+        self.memory = self.wide = None
         if config.loss == BATCH:
             self.task = tfrs.tasks.Retrieval(metrics=metrics)
             return
         self.task = CatalogueSoftmax()
-        columns, l2 = wide
+        self.memory, columns = memory, memory.columns if memory else np.zeros(0, np.int64)
         self.user_tower = HistoryTower(interactions, towers[0], dropout=config.dropout, l2=config.l2, wide=columns)
         self.item_bias = tf.Variable(np.log1p(interactions.popularity()).astype(np.float32))
-        regularizer = tf.keras.regularizers.L2(l2 / len(interactions.items))
-        shape = len(interactions.items), len(columns)
-        self.wide = self.add_weight("wide", shape, initializer="zeros", regularizer=regularizer)
+        self.wide = tf.Variable(memory.start) if memory else None
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Compute the loss of a batch of ``fitting.pairs`` or of ``partitions``: a scalar.
@@ -77,13 +77,16 @@ class Retriever(tfrs.Model):
             users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
             return self.task(users, items, compute_metrics=not training)
         queries = self.user_tower.read(inputs["user_id"], inputs["given"], inputs["wanted"])
+        if self.memory:
+            queries = self.memory.mask(queries)
         scores = tf.linalg.matmul(queries, self.vectors(), transpose_b=True) + self.item_bias
-        return self.task(scores, inputs["given"], inputs["wanted"])
+        loss = self.task(scores, inputs["given"], inputs["wanted"])
+        return loss + self.memory.distance(self.wide) if self.memory else loss
 
     def vectors(self) -> tf.Tensor:
         """Compute the vectors of all items: `[n_items, d + wide]`."""
         vectors = self.item_tower(self.items)
-        return tf.concat([vectors, self.wide], axis=1) if hasattr(self, "wide") else vectors
+        return vectors if self.wide is None else tf.concat([vectors, self.wide], axis=1)
 
 
 def train(

@@ -36,7 +36,7 @@ _TOWERS: dict[str, Bounds] = {
 }
 SPACES: dict[str, dict[str, Bounds]] = {
     "two_tower": _TOWERS,
-    "wide_deep": {**_TOWERS, "wide_l2": (0.01, 1.0, True)},
+    "wide_deep": {**_TOWERS, "wide_scale": (4.0, 32.0, True), "wide_hidden": (0.5, 0.95, False)},
     "lightfm": {
         "learning_rate": (0.01, 0.05, True),
         "epochs": (20, 120, False),

@@ -1,21 +1,18 @@
 """Wide & deep (Cheng et al. 2016, arXiv:1606.07792) as a two-tower model that one dot-product index holds exactly.
 
-The wide part is a linear model over cross-products of what the user has and the candidate: a weight for each pair of
-one of the most popular items and any item. For one candidate that is the product of a row of indicators, the user's,
-with a row of weights, the item's; appended to the deep vectors they are one dot product: ``[q, x]·[v, w]``. Both parts
-are trained jointly, as in the paper: the sum of their scores goes into one loss. The paper's wide part may have as many
-columns as there are pairs; this one has ``wide`` per item, whatever the catalogue.
+The wide part is ``export.memory``'s. Both parts are trained jointly, as in the paper: the sum of their scores goes into
+one loss.
 """
 
 from __future__ import annotations
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from export import fitting, retriever
 from export.factorized import Factorized, OnEpoch, quiet
 from export.interactions import Interactions
+from export.memory import memory
 from export.recipes import BATCH, WideDeepConfig
 
 
@@ -31,8 +28,17 @@ class WideDeepModel(retriever.Retriever):
         if config.loss == BATCH:
             candidates = tf.data.Dataset.from_tensor_slices(interactions.items).batch(1024).map(items)
             metrics = tfrs.metrics.FactorizedTopK(candidates=candidates)
-        popular = np.argsort(-interactions.popularity(), kind="stable")[: config.wide]
-        super().__init__(interactions, (users, items), config, metrics=metrics, wide=(popular, config.wide_l2))
+        wide = None
+        if config.wide:
+            wide = memory(
+                interactions,
+                wide=config.wide,
+                scale=config.wide_scale,
+                ridge=config.wide_ridge,
+                l2=config.wide_l2,
+                hidden=config.wide_hidden,
+            )
+        super().__init__(interactions, (users, items), config, metrics=metrics, memory=wide)
 
 
 def train(
