@@ -51,8 +51,8 @@ def ease(train: Interactions, seed: int) -> Scorer:
 
 def ials(train: Interactions, seed: int) -> Scorer:
     """Fit implicit matrix factorization by alternating least squares (Hu, Koren and Volinsky 2008)."""
-    model = AlternatingLeastSquares(**IALS, random_state=seed, num_threads=1)
-    with threadpool_limits(1, "blas"):  # implicit warns otherwise: threads inside threads are slower
+    with threadpool_limits(1, "blas"):  # implicit warns otherwise, from the start: threads inside threads are slower
+        model = AlternatingLeastSquares(**IALS, random_state=seed, num_threads=1)
         model.fit(matrix(train), show_progress=False)
 
     def score(users: Ints, given: sparse.csr_matrix) -> Scores:
