@@ -115,4 +115,4 @@ RECIPES: dict[str, dict[str, Config]] = {
         TUTORIAL: LightFMConfig(),
     },
 }
-"""Recipe by model and recipe name; how the tuned ones were found is in ``tuned.json`` beside this module."""
+"""Recipe by model and recipe name; the tuned ones were chosen on validation parts: see ``export.tune``."""
