@@ -14,7 +14,6 @@ from export.interactions import Interactions
 from export.onnx import OPSET
 from export.recipes import Config
 from serving import contract
-from serving.inspect import MANIFEST
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")
 
@@ -32,7 +31,7 @@ class Origin:
 
 def write(version: Path, origin: Origin, interactions: Interactions) -> None:
     """Write the manifest into a version's folder."""
-    path = version / MANIFEST
+    path = version / contract.MANIFEST
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(_content(origin, interactions), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 

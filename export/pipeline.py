@@ -17,7 +17,7 @@ from export.proof import prove
 from export.publish import publish
 from export.recommender import Recommender
 from export.warmup import write_warmup
-from serving.inspect import TWIN
+from serving.contract import TWIN
 
 TRAINERS = {"two_tower": "export.two_tower", "wide_deep": "export.wide_deep", "lightfm": "export.factors"}
 """The module of each model: a fourth is one file with a ``train`` and one line here and in ``export.recipes``."""

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.agreement import Answer, Arrays, difference, first_difference, requests, session
+from serving.contract import TWIN
 from serving.errors import Failure
-from serving.inspect import TWIN, inspect
+from serving.inspect import inspect
 
 if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
     from export.factorized import Factorized

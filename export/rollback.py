@@ -12,8 +12,9 @@ from pathlib import Path
 
 from export.proof import prove_again
 from export.publish import publish, versions
+from serving.contract import MANIFEST
 from serving.errors import Failure
-from serving.inspect import MANIFEST, inspect
+from serving.inspect import inspect
 
 
 def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:

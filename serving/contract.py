@@ -71,9 +71,19 @@ SIGNATURES = {
 """The five signatures by name."""
 
 
+MANIFEST = "assets.extra/triptych.json"
+"""What a version was made of, in its folder."""
+
+TWIN = "assets.extra/onnx"
+"""The folder of a version's ONNX graphs, one for each signature."""
+
+TWIN_SUFFIX = "_out"
+"""What a twin's output ends with where an input has the same name."""
+
+
 def twin_output(signature: str, name: str) -> str:
     """Name an output as the twin names it: ONNX cannot give an input and an output one name, as ``similar`` does.
 
     The twin's outputs stand in the order of ``SIGNATURES``, so that zipping names and values does as well.
     """
-    return f"{name}_out" if name in SIGNATURES[signature].inputs else name
+    return f"{name}{TWIN_SUFFIX}" if name in SIGNATURES[signature].inputs else name

@@ -14,6 +14,7 @@ from typing import Literal
 
 from tensorboard.compat.proto import meta_graph_pb2
 
+from serving.contract import TWIN
 from serving.errors import Failure
 from serving.saved_model import read_definitions
 from serving.status import Code, Refusal, invalid
@@ -25,7 +26,6 @@ Run = Callable[[dict[str, Array]], dict[str, Array]]
 """From a signature's inputs to all of its outputs; raises Refusal where the graph does."""
 
 DEFAULT = "serving_default"
-TWIN = "assets.extra/onnx"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

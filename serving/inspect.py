@@ -12,14 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from serving import contract
-from serving.contract import Signature, Tensor
+from serving.contract import MANIFEST, TWIN, Signature, Tensor
 from serving.errors import Failure
 from serving.proto import serving_pb2
 from serving.saved_model import is_saved_model, read_signatures
 from serving.warm_up import read_warm_up
-
-MANIFEST = "assets.extra/triptych.json"
-TWIN = "assets.extra/onnx"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,6 @@ from serving.errors import Failure
 from serving.status import invalid
 from serving.tensors import Array
 
-OUTPUT_SUFFIX = "_out"
-"""What an output's name ends with in a twin where an input has the same name: see `contract.twin_output`."""
-
 
 def open_graph(path: Path) -> ort.InferenceSession:
     """Open an ONNX graph to be run by one thread."""
@@ -56,7 +53,7 @@ def load(
 
 
 def _output(name: str, definition: meta_graph_pb2.SignatureDef) -> str:
-    return name if name in definition.outputs else name.removesuffix(OUTPUT_SUFFIX)
+    return name if name in definition.outputs else name.removesuffix(contract.TWIN_SUFFIX)
 
 
 def _check(name: str, inputs: dict[str, Array]) -> None:

@@ -21,7 +21,7 @@ from live import Ready, process
 from export.proof import CASES, prove
 from export.publish import versions
 from serving.client import Client, Ranked
-from serving.inspect import MANIFEST
+from serving.contract import MANIFEST
 
 ROOT = Path(__file__).parent.parent
 KINDS = ("plain", "item_biases")
