@@ -21,6 +21,9 @@ Arrays = dict[str, npt.NDArray[Any]]
 Answer = Callable[[str, Arrays], Arrays]
 """Ask something for a signature: named inputs in, named outputs out, strings as str in arrays of dtype object."""
 
+Case = tuple[str, Arrays, Arrays]
+"""A signature, what it is asked with, and what it must answer."""
+
 TOLERANCE = 1e-5
 """How far two scores may be apart: absolutely, or relative to the greatest score of their row where that is above 1.
 
@@ -71,10 +74,15 @@ def difference(expected: Arrays, found: Arrays) -> str | None:
     return _misplaced(expected["item"], found["item"], wanted, allowed) if "item" in expected else None
 
 
-def first_difference(expected: Answer, found: Answer, asked: Iterable[tuple[str, Arrays]]) -> str | None:
-    """Ask both, and say where the first answers that differ do, or None where all agree."""
-    for signature, inputs in asked:
-        wrong = difference(expected(signature, inputs), found(signature, inputs))
+def cases(expected: Answer, asked: Iterable[tuple[str, Arrays]]) -> Iterator[Case]:
+    """Ask, and give each request with its answer, for another to be held to."""
+    return ((signature, inputs, expected(signature, inputs)) for signature, inputs in asked)
+
+
+def first_difference(expected: Iterable[Case], found: Answer) -> str | None:
+    """Ask for each case, and say where the first answer that differs does, or None where all agree."""
+    for signature, inputs, outputs in expected:
+        wrong = difference(outputs, found(signature, inputs))
         if wrong is not None:
             given = {name: value.tolist() for name, value in inputs.items()}
             return f"{signature} asked with {given}: {wrong}"

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ import onnx
 import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
-from export.agreement import Answer, Arrays, first_difference, session
+from export.agreement import Answer, Arrays
 from serving.contract import SIGNATURES, twin_output
 from serving.onnx_engine import open_graph
 
@@ -66,12 +66,6 @@ def twin(folder: Path) -> Answer:
         return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
 
     return answer
-
-
-def compare_twin(saved_model: Path, folder: Path, asked: Iterable[tuple[str, Arrays]]) -> str | None:
-    """Ask the SavedModel and its twin, and say where the first answers that differ do, or None."""
-    with session(saved_model) as expected:
-        return first_difference(expected, twin(folder), asked)
 
 
 def _convert(loaded: Any, name: str) -> onnx.ModelProto:

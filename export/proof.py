@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.agreement import Answer, Arrays, difference, first_difference, requests, session
+from export.agreement import Answer, Arrays, Case, cases, first_difference, requests, session
 from serving.contract import TWIN
 from serving.errors import Failure
 from serving.inspect import inspect
@@ -24,9 +24,6 @@ from serving.inspect import inspect
 if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
     from export.factorized import Factorized
     from export.interactions import Interactions
-
-Case = tuple[str, Arrays, Arrays]
-"""A signature, what it is asked with, and what it must answer."""
 
 CASES = Path("assets.extra") / "proof.npz"
 """Where a version carries the cases that prove it, compressed: 1 MB for MovieLens 100k."""
@@ -40,10 +37,8 @@ def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
     """
     from export.oracle import Oracle
 
-    expected = Oracle(model, interactions).answer
-    cases = [(signature, inputs, expected(signature, inputs)) for signature, inputs in requests(interactions)]
     (version / CASES).parent.mkdir(exist_ok=True)
-    _write(version / CASES, cases)
+    _write(version / CASES, cases(Oracle(model, interactions).answer, requests(interactions)))
     prove_again(version)
 
 
@@ -70,24 +65,20 @@ def check(version: Path) -> str | None:
     if broken:
         return f"the contract is broken: {broken[0]}"
     with session(version) as saved:
-        for signature, inputs, expected in _read(version / CASES):
-            wrong = difference(expected, saved(signature, inputs))
-            if wrong is not None:
-                return f"{signature} asked with { {name: value.tolist() for name, value in inputs.items()} }: {wrong}"
-        return _compare_twin(saved, version)
+        return first_difference(_read(version / CASES), saved) or _compare_twin(saved, version)
 
 
 def _compare_twin(saved: Answer, version: Path) -> str | None:
     from export.onnx import twin
 
     asked = ((signature, inputs) for signature, inputs, _ in _read(version / CASES))
-    wrong = first_difference(saved, twin(version / TWIN), asked)
+    wrong = first_difference(cases(saved, asked), twin(version / TWIN))
     return wrong and f"the ONNX twin differs from the SavedModel: {wrong}"
 
 
-def _write(path: Path, cases: list[Case]) -> None:
+def _write(path: Path, proven: Iterable[Case]) -> None:
     arrays: dict[str, Any] = {}
-    for number, (signature, inputs, outputs) in enumerate(cases):
+    for number, (signature, inputs, outputs) in enumerate(proven):
         for side, named in (("in", inputs), ("out", outputs)):
             for name, value in named.items():
                 text = value.dtype == object
@@ -96,14 +87,14 @@ def _write(path: Path, cases: list[Case]) -> None:
 
 
 def _read(path: Path) -> Iterator[Case]:
-    cases: dict[tuple[int, str], dict[str, Arrays]] = {}
+    found: dict[tuple[int, str], dict[str, Arrays]] = {}
     with np.load(path) as arrays:
         for key, value in arrays.items():
             number, signature, side, name = key.split("/")
             text = value.dtype.kind == "U"
-            named = cases.setdefault((int(number), signature), {"in": {}, "out": {}})[side]
+            named = found.setdefault((int(number), signature), {"in": {}, "out": {}})[side]
             named[name] = value.astype(object) if text else value
-    for (_, signature), sides in cases.items():
+    for (_, signature), sides in found.items():
         yield signature, sides["in"], sides["out"]
 
 

@@ -53,9 +53,9 @@ def test_outputs_of_other_names_are_a_difference():
 
 
 def test_the_first_difference_names_the_request():
-    asked = [("similar", {"item": np.array(["x"], object), "k": np.array([4], np.int32)})]
+    case = ("similar", {"item": np.array(["x"], object), "k": np.array([4], np.int32)}, EXPECTED)
     wrong = EXPECTED | {"known": np.array([False])}
-    assert first_difference(lambda *_: EXPECTED, lambda *_: wrong, asked) == (
+    assert first_difference([case], lambda *_: wrong) == (
         "similar asked with {'item': ['x'], 'k': [4]}: known is [False], expected [True]"
     )
 

@@ -7,8 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from export.agreement import requests, session
-from export.onnx import OPSET, SHARED_FROM, WEIGHTS, compare_twin, twin, write_twin
+from export.agreement import cases, first_difference, requests, session
+from export.onnx import OPSET, SHARED_FROM, WEIGHTS, twin, write_twin
 from serving.contract import SIGNATURES, twin_output
 
 KINDS = {"string": onnx.TensorProto.STRING, "int32": onnx.TensorProto.INT32, "bool": onnx.TensorProto.BOOL}
@@ -19,6 +19,12 @@ def twin_of(version):
     return version.folder / "assets.extra" / "onnx"
 
 
+def compare(version, folder):
+    """Hold a twin to a version's SavedModel."""
+    with session(version.folder) as expected:
+        return first_difference(cases(expected, requests(version.interactions)), twin(folder))
+
+
 def graph(version, signature):
     return onnx.load(twin_of(version) / f"{signature}.onnx", load_external_data=False)
 
@@ -26,12 +32,12 @@ def graph(version, signature):
 @pytest.mark.parametrize("kind", ["plain", "item_biases", "user_biases", "history"])
 def test_the_twin_answers_like_the_saved_model_for_every_user_and_at_the_edges(kind, tiny_versions):
     version = tiny_versions[kind]
-    assert compare_twin(version.folder, twin_of(version), requests(version.interactions)) is None
+    assert compare(version, twin_of(version)) is None
 
 
 def test_another_models_twin_is_told_apart(tiny_versions):
     version = tiny_versions["plain"]
-    wrong = compare_twin(version.folder, twin_of(tiny_versions["item_biases"]), requests(version.interactions))
+    wrong = compare(version, twin_of(tiny_versions["item_biases"]))
     assert wrong.startswith("serving_default asked with {'user_id': [")
 
 
@@ -80,7 +86,7 @@ def test_writing_a_twin_over_another_replaces_it(tiny_versions, tmp_path):
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == sorted([WEIGHTS, *(f"{signature}.onnx" for signature in SIGNATURES)])
     assert (tmp_path / WEIGHTS).read_bytes() == (twin_of(second) / WEIGHTS).read_bytes()
-    assert compare_twin(second.folder, tmp_path, requests(second.interactions)) is None
+    assert compare(second, tmp_path) is None
 
 
 def test_the_twin_answers_where_tensorflow_is_never_loaded(tiny_version):

@@ -13,7 +13,7 @@ import pytest
 from conftest import Tiny
 
 from export.factorized import Factorized
-from export.proof import prove
+from export.proof import check, prove
 from export.publish import publish
 from serving.errors import Failure
 from serving.inspect import inspect
@@ -67,7 +67,9 @@ def altered(model: Factorized) -> Factorized:
 
 
 def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny, tmp_path: Path) -> None:
-    prove(copy(tiny_version, tmp_path), tiny_version.model, tiny_version.interactions)
+    version = copy(tiny_version, tmp_path)
+    prove(version, tiny_version.model, tiny_version.interactions)
+    assert check(version) is None  # and it carries what it takes to be proven again
 
 
 def test_a_version_of_another_model_is_refused_with_what_differs(tiny_version: Tiny, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from conftest import KINDS, Tower, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.agreement import difference, first_difference, session
+from export.agreement import cases, difference, first_difference, session
 from export.agreement import requests as proof
 from export.factorized import Factorized
 from export.fold_in import ALPHA, RIDGE, fold_in, whitening
@@ -165,10 +165,10 @@ def test_catalogues_of_a_few_items_and_of_many_answer_like_numpy(size, tmp_path)
     )
     Recommender(model, interactions).save(tmp_path)
     write_twin(tmp_path, tmp_path / "twin")
-    oracle, asked = Oracle(model, interactions).answer, list(proof(interactions))
+    expected = list(cases(Oracle(model, interactions).answer, proof(interactions)))
     with session(tmp_path) as answer:
-        assert first_difference(oracle, answer, asked) is None
-    assert first_difference(oracle, twin(tmp_path / "twin"), asked) is None
+        assert first_difference(expected, answer) is None
+    assert first_difference(expected, twin(tmp_path / "twin")) is None
 
 
 def test_fold_in_solves_the_normal_equations_of_implicit_matrix_factorization():
