@@ -1,7 +1,7 @@
 """HTTP/1.1 over httptools: connections with limits on size, time and number.
 
-Not uvicorn: it has no time limit on a request that trickles in, none on a reader that stops, and ASGI costs 25 µs of
-the 50 µs that a request takes here. Answers that are not the API's (no such page, no such method, too large) are
+Not uvicorn: it has no time limit on a request that trickles in and none on a reader that stops, and ASGI is one layer
+more between a request and its answer. Answers that are not the API's (no such page, no such method, too large) are
 libevent's pages, as in TensorFlow Serving.
 """
 

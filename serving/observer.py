@@ -1,6 +1,6 @@
 """What a server tells of itself: Prometheus metrics under TensorFlow Serving's names, access lines in the log.
 
-Off by default, both: a metric costs about 5 µs a request and a log line 15 µs, of the 50 µs that a request takes.
+Off by default, both: they are work for every request.
 """
 
 from __future__ import annotations
