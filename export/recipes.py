@@ -43,7 +43,7 @@ class Config:
 
 @dataclass(frozen=True, kw_only=True)
 class TowersConfig(Config):
-    """What the two TFRS models share. ``dropout``, ``future`` and ``l2`` belong to the catalogue loss."""
+    """What the two TFRS models share. ``dropout`` to ``averaging`` belong to the catalogue loss."""
 
     loss: str = _hyper(BATCH, "softmax over the items of the batch, or over the whole catalogue", among=LOSSES)
     embedding: int = _hyper(64, "components of the user and item embeddings", least=1)
@@ -53,6 +53,9 @@ class TowersConfig(Config):
     dropout: float = _hyper(0.0, "share of a history, of ids and of components hidden in a step", least=0.0, below=1.0)
     future: float = _hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
     l2: float = _hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
+    averaging: float = _hyper(
+        0.0, "momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +92,13 @@ class LightFMConfig(Config):
 RECIPES: dict[str, dict[str, Config]] = {
     "two_tower": {
         TUNED: TwoTowerConfig(
-            loss=CATALOGUE, epochs=100, batch=128, learning_rate=0.0022, dropout=0.35, future=0.15, l2=0.1
+            loss=CATALOGUE,
+            epochs=100,
+            batch=128,
+            learning_rate=0.0022,
+            dropout=0.35,
+            future=0.15,
+            l2=0.1,
         ),
         TUTORIAL: TwoTowerConfig(),
     },

@@ -101,7 +101,8 @@ def train(
         return Factorized(
             query_model=model.user_tower, vectors=model.vectors().numpy(), item_biases=items, user_biases=users
         )
-    model.compile(optimizer=tf.keras.optimizers.Adam(config.learning_rate))
+    averaging = {"use_ema": config.averaging > 0, "ema_momentum": config.averaging}
+    model.compile(optimizer=tf.keras.optimizers.Adam(config.learning_rate, **averaging))
     parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
     fitting.fit(model, partitions(interactions, parts), epochs=config.epochs, on_epoch=on_epoch)
     return Factorized(
