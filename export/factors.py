@@ -25,18 +25,21 @@ def train(
         learning_rate=config.learning_rate,
         max_sampled=config.max_sampled,
         user_alpha=config.user_alpha,
+        features=config.features,
         threads=config.threads,
         seed=seed,
     )
     users, items = interactions.users[interactions.user].tolist(), interactions.items[interactions.item].tolist()
-    model = fit(
+    fitted = fit(
         interactions.users.tolist(),
         interactions.items.tolist(),
         list(zip(users, items, strict=True)),
         settings,
+        user_tags=interactions.user_tags,
+        item_tags=interactions.item_tags,
         on_epoch=lambda epoch: on_epoch(epoch, math.nan),
     )
-    sides = factors(model)
+    sides = factors(fitted)
     return Factorized(
         query_model=_fixed(interactions.users.tolist(), sides.user_vectors),
         vectors=sides.item_vectors,

@@ -86,6 +86,7 @@ class LightFMConfig(Config):
     learning_rate: float = _hyper(0.05, "initial step size of Adagrad", least=0.0)
     max_sampled: int = _hyper(10, "negatives tried for each positive by WARP", least=1)
     user_alpha: float = _hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
+    features: float = _hyper(0.0, "weight of genre, year, age … beside the identity; 0: identity only", least=0.0)
     threads: int = _hyper(1, "threads; more than one never repeats exactly", least=1)
 
 

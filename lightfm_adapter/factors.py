@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from lightfm import LightFM
+
+from lightfm_adapter.training import Fitted
 
 Floats = npt.NDArray[np.float32]
 
@@ -28,10 +29,13 @@ class Factors:
     item_biases: Floats
 
 
-def factors(model: LightFM) -> Factors:
-    """Take the vectors and biases out of a fitted model, in the order of its users and items."""
-    user_biases, user_vectors = model.get_user_representations()
-    item_biases, item_vectors = model.get_item_representations()
+def factors(fitted: Fitted) -> Factors:
+    """Take the vectors and biases out of a fitted model, in the order of its users and items.
+
+    What a user or an item is known by has its own vector, and theirs is the weighted sum (eq. 1 there).
+    """
+    user_biases, user_vectors = fitted.model.get_user_representations(fitted.user_features)
+    item_biases, item_vectors = fitted.model.get_item_representations(fitted.item_features)
     return Factors(
         user_vectors=np.asarray(user_vectors, np.float32),
         user_biases=np.asarray(user_biases, np.float32),

@@ -94,11 +94,11 @@ def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data:
         max_sampled=config.max_sampled,
     )
     ids = zip(data.users[data.user].tolist(), data.items[data.item].tolist(), strict=True)
-    model = fit(data.users.tolist(), data.items.tolist(), list(ids), settings, on_epoch=lambda _: None)
+    fitted = fit(data.users.tolist(), data.items.tolist(), list(ids), settings, on_epoch=lambda _: None)
     answer = lightfm("serving_default", {"user_id": data.users.astype(object)})
     place = {item: number for number, item in enumerate(data.items.tolist())}
     for user in range(len(data.users)):
-        predicted = model.predict(user, np.arange(len(data.items)))
+        predicted = fitted.model.predict(user, np.arange(len(data.items)))
         found = np.array([place[item] for item in answer["item"][user]])
         np.testing.assert_allclose(predicted[found], np.sort(predicted)[::-1][:10], atol=1e-5)
         np.testing.assert_allclose(answer["score"][user], predicted[found], atol=1e-5)

@@ -1,0 +1,43 @@
+"""LightFM with what is known of users and items beside who they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lightfm_adapter.factors import factors
+from lightfm_adapter.training import Settings, fit
+
+USERS, ITEMS = ["u", "v"], ["a", "b", "c"]
+USER_TAGS, ITEM_TAGS = [("age:25",), ()], [("genre:Crime", "genre:Drama"), ("genre:Drama",), ()]
+SETTINGS = Settings(components=4, epochs=3, learning_rate=0.1, max_sampled=5, features=0.5)
+
+
+def test_tags_weigh_what_they_are_told_to_and_many_as_much_as_one() -> None:
+    fitted = fit(USERS, ITEMS, [("u", "a")], SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
+    assert fitted.user_features is not None
+    assert fitted.item_features is not None
+    np.testing.assert_allclose(fitted.user_features.toarray(), [[1, 0, 0.5], [0, 1, 0]])
+    crime_and_drama = 0.5 / np.sqrt(2)
+    np.testing.assert_allclose(
+        fitted.item_features.toarray(),
+        [[1, 0, 0, crime_and_drama, crime_and_drama], [0, 1, 0, 0, 0.5], [0, 0, 1, 0, 0]],
+    )
+
+
+def test_vectors_and_biases_score_as_the_model_with_its_features_does() -> None:
+    pairs = [("u", "a"), ("u", "b"), ("v", "c")]
+    fitted = fit(USERS, ITEMS, pairs, SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
+    sides = factors(fitted)
+    scores = sides.user_vectors @ sides.item_vectors.T + sides.item_biases + sides.user_biases[:, None]
+    features = {"user_features": fitted.user_features, "item_features": fitted.item_features}
+    expected = fitted.model.predict(np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), **features)
+    np.testing.assert_allclose(scores.ravel(), expected, atol=1e-6)
+
+
+def test_without_a_weight_tags_change_nothing() -> None:
+    plain = Settings(components=4, epochs=3, learning_rate=0.1, max_sampled=5)
+    pairs = [("u", "a"), ("v", "c")]
+    tagged = fit(USERS, ITEMS, pairs, plain, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
+    untagged = fit(USERS, ITEMS, pairs, plain, on_epoch=print)
+    assert tagged.item_features is None
+    np.testing.assert_array_equal(factors(tagged).item_vectors, factors(untagged).item_vectors)
