@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
+from operator import itemgetter
 from pathlib import Path
 from subprocess import run as process
 
@@ -152,6 +153,14 @@ def test_a_search_tries_the_recipe_first_and_reports_every_trial(
     assert found["trials"][0]["config"]["epochs"] == 2
     assert found["best"]["value"] == max(trial["value"] for trial in found["trials"])
     assert found == tune.search("lightfm", data, trials=3, seed=1, on_trial=told.append)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_tuned_recipe_is_the_best_of_the_search_that_is_kept(model: str) -> None:
+    kept = json.loads((tune.SEARCHES / f"{model}.json").read_text(encoding="utf-8"))
+    assert kept["best"] == max(kept["trials"], key=itemgetter("value"))
+    assert kept["fixed"] | kept["best"]["config"] == asdict(RECIPES[model][TUNED])
+    assert kept["space"] == {name: list(bounds) for name, bounds in tune.SPACES[model].items()}
 
 
 def test_recorded_figures_are_found_for_the_same_values_and_data_only(data: Interactions, tmp_path: Path) -> None:
