@@ -118,9 +118,11 @@ def test_what_a_kustomization_names_is_there(path):
 
 
 @pytest.mark.parametrize("path", [*sorted(K8S.glob("base/[!k]*")), K8S / "volume/models.yaml", K8S / "train-job.yaml"])
-def test_manifests_are_what_kubernetes_takes(path):
+def test_manifests_are_what_kubernetes_takes_and_with_a_word_misspelt_are_not(path):
     for document in documents(path.read_text()):
         kubernetes_validate.validate(document, KUBERNETES, strict=True)
+        with pytest.raises(kubernetes_validate.ValidationError, match="spek"):
+            kubernetes_validate.validate(document | {"spek": {}}, KUBERNETES, strict=True)
 
 
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed: the overlays were not built")
