@@ -54,7 +54,7 @@ class TowersConfig(Config):
     future: float = _hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
     l2: float = _hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
     averaging: float = _hyper(
-        0.0, "momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
+        0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
     )
 
 

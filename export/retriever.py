@@ -8,6 +8,8 @@ affordable, since a step takes users and not interactions, and the scores of all
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
@@ -22,6 +24,10 @@ from export.recipes import BATCH, TowersConfig
 
 OUT = 1e9
 """Taken off the score of what is given: the probability of an item that cannot be the answer is zero."""
+
+
+REACH = 1 / 8
+"""Share of the training, its end, that a moving average of the weights reaches back over at the most."""
 
 
 class CatalogueSoftmax(tf.keras.layers.Layer, tfrs.tasks.Task):
@@ -89,6 +95,14 @@ class Retriever(tfrs.Model):
         return vectors if self.wide is None else tf.concat([vectors, self.wide], axis=1)
 
 
+def momentum(most: float, *, steps: int) -> float:
+    """Limit the momentum of a moving average, which reaches back over ``1 / (1 - momentum)`` steps, to ``REACH``.
+
+    Few users are few steps: with the momentum that is right for many, the average would hardly have left the start.
+    """
+    return min(most, max(0.0, 1 - 1 / (REACH * steps)))
+
+
 def train(
     model: Retriever, interactions: Interactions, config: TowersConfig, *, seed: int, on_epoch: OnEpoch
 ) -> Factorized:
@@ -101,8 +115,10 @@ def train(
         return Factorized(
             query_model=model.user_tower, vectors=model.vectors().numpy(), item_biases=items, user_biases=users
         )
-    averaging = {"use_ema": config.averaging > 0, "ema_momentum": config.averaging}
-    model.compile(optimizer=tf.keras.optimizers.Adam(config.learning_rate, **averaging))
+    steps = config.epochs * math.ceil(len(np.unique(interactions.user)) / config.batch)
+    averaging = momentum(config.averaging, steps=steps)
+    adam = tf.keras.optimizers.Adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging)
+    model.compile(optimizer=adam)
     parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
     fitting.fit(model, partitions(interactions, parts), epochs=config.epochs, on_epoch=on_epoch)
     return Factorized(
