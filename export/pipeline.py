@@ -7,33 +7,37 @@ import math
 from pathlib import Path
 from typing import Any
 
-from export import manifest
-from export.factorized import Factorized
-from export.interactions import Interactions
-from export.manifest import Origin
-from export.onnx import write_twin
+from export.data.interactions import Interactions
+from export.graph.recommender import Recommender
 from export.progress import bar, say
-from export.proof import prove
-from export.publish import publish
-from export.recommender import Recommender
-from export.warmup import write_warmup
+from export.publishing import manifest
+from export.publishing.manifest import Origin
+from export.publishing.proof import prove
+from export.publishing.publish import publish
+from export.publishing.twin import write_twin
+from export.publishing.warmup_requests import write_warmup
+from export.waist.factorized import Factorized
 from serving.contract import TWIN
 
-TRAINERS = {"two_tower": "export.two_tower", "wide_deep": "export.wide_deep", "lightfm": "export.factors"}
-"""The module of each model: a fourth is one file with a ``train`` and one line here and in ``export.recipes``."""
+TRAINERS = {
+    "two_tower": "export.models.two_tower",
+    "wide_deep": "export.models.wide_deep",
+    "lightfm": "export.models.lightfm",
+}
+"""The module of each model: a fourth is one file with a ``train``, a line here and one in ``export.models.recipes``."""
 
 
 def load(data: str) -> Interactions:
     """Read interactions: a file of one's own by its path, or MovieLens by its size (``100k``).
 
     Raises:
-        Failure: see ``export.table.read`` and ``export.movielens.load``.
+        Failure: see ``export.data.files.read`` and ``export.data.movielens.load``.
     """
     if Path(data).suffix or Path(data).exists():
-        from export import table
+        from export.data import files
 
-        return table.read(Path(data))
-    from export import movielens
+        return files.read(Path(data))
+    from export.data import movielens
 
     return movielens.load(data)
 

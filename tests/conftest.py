@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.factorized import Factorized
-from export.interactions import Interactions
-from export.onnx import write_twin
-from export.recommender import Recommender
+from export.data.interactions import Interactions
+from export.graph.recommender import Recommender
+from export.publishing.twin import write_twin
+from export.waist.factorized import Factorized
 
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 KINDS = ("plain", "item_biases", "user_biases", "history")

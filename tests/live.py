@@ -16,8 +16,8 @@ from typing import Any
 
 import uvloop
 
-from serving import server
-from serving.server import Config, Ready
+from serving.server import server
+from serving.server.server import Config, Ready
 
 DATA = Path(__file__).parent / "data" / "tfs"
 

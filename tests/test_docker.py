@@ -15,9 +15,10 @@ import pytest
 import yaml
 from live import ask, live
 
-from serving import config, contract
-from serving.cli import app
-from serving.server import Config
+from serving import contract
+from serving.cli.commands import app
+from serving.config import config_files
+from serving.server.server import Config
 
 DOCKER = Path(__file__).parent.parent / "docker"
 CONFIG = DOCKER / "config"
@@ -53,7 +54,7 @@ def test_the_three_files_are_what_triptych_config_writes_for_the_three_models(tm
     for model in contract.MODELS:
         (tmp_path / "models" / model / "1").mkdir(parents=True)
         (tmp_path / "models" / model / "1" / "saved_model.pb").touch()
-    written = config.write_configs(tmp_path / "models", base_path="/models", out=tmp_path / "out")
+    written = config_files.write_configs(tmp_path / "models", base_path="/models", out=tmp_path / "out")
     assert len(written) == 3
     for path in written:
         assert (CONFIG / path.name).read_text() == path.read_text()
@@ -143,8 +144,8 @@ def test_overlays_build_to_what_kubernetes_takes(overlay):
 
 
 def test_the_canary_overlay_serves_both_labels_and_is_else_the_same():
-    canary = config.read_model_config(K8S / "canary" / "models.config").model_config_list.config
-    plain = config.read_model_config(CONFIG / "models.config").model_config_list.config
+    canary = config_files.read_model_config(K8S / "canary" / "models.config").model_config_list.config
+    plain = config_files.read_model_config(CONFIG / "models.config").model_config_list.config
     (two_tower,) = [model for model in canary if model.name == "two_tower"]
     assert dict(two_tower.version_labels) == {"stable": 1, "canary": 2}
     assert list(two_tower.model_version_policy.specific.versions) == [1, 2]

@@ -67,7 +67,7 @@ def test_folders_that_others_own_the_names_of_are_no_packages(folder: str) -> No
     assert not (ROOT / folder / "__init__.py").exists()
 
 
-@pytest.mark.parametrize("module", ["serving.client", "serving.server", "serving.cli", "serving.inspect"])
+@pytest.mark.parametrize("module", ["serving.client", "serving.server", "serving.cli", "serving.version.inspect"])
 def test_serving_loads_no_tensorflow(module: str) -> None:
     program = f"import sys, {module}; sys.exit('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=False).returncode == 0

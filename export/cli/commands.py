@@ -1,0 +1,131 @@
+"""The `triptych` command: adds train and what else needs TensorFlow to the commands of serving.cli.
+
+TensorFlow is imported only when a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from export import interrupt
+from export.cli.flags import configure, hyper_parameters
+from export.cli.quality import FOLDER, MODEL, bench_index, evaluate, tune, with_tensorflow
+from export.models.recipes import DEFAULT_RECIPE
+from serving import contract
+from serving.cli.commands import app, bench
+from serving.errors import Failure
+
+app.add_command(evaluate)
+app.add_command(tune)
+bench.add_command(bench_index)
+
+
+def main() -> None:
+    """Run the command line; a Failure, or a package that is missing, is one sentence on stderr and exit status 1."""
+    _hush_tensorflow()
+    interrupt.listen()
+    try:
+        app()
+    except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
+        print(f"triptych: {failure}", file=sys.stderr)
+        sys.exit(1)
+    except ModuleNotFoundError as error:  # who only asks a server has neither extra
+        extras = "triptych[serve] to serve, inspect and measure, triptych[train] to train"
+        print(f"triptych: {error.name} is not installed: install {extras}", file=sys.stderr)
+        sys.exit(1)
+
+
+def job(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
+    for option in (
+        click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
+        click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder"),
+        click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file"),
+        click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters"),
+    ):
+        command = option(command)
+    return command
+
+
+@app.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
+@job
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+@click.option("--distribute", is_flag=True, help="train with the other processes that TF_CONFIG names; one publishes")
+@hyper_parameters
+def train(
+    models: tuple[str, ...],
+    recipe: str,
+    data: str,
+    folder: Path,
+    seed: int,
+    keep: int,
+    distribute: bool = False,
+    **given: Any,
+) -> None:
+    """Train models (all three by default) and publish each as its next version.
+
+    Example: triptych train two_tower lightfm --recipe tutorial --seed 7
+    """
+    models = models or contract.MODELS
+    configs = configure(models, recipe, given)
+    pipeline = with_tensorflow()
+    cluster = _cluster(models) if distribute else None
+    interactions = pipeline.load(data)
+    for model in models:
+        origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
+        with cluster.training() if cluster else nullcontext():
+            trained = pipeline.train(origin, interactions)
+        if cluster is None or cluster.publishes:
+            pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+
+
+@app.command()
+@click.argument("model")
+@click.option("--to", metavar="VERSION", type=int, help="go back to this one, not to the one before the newest")
+@click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
+@click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
+    """Publish an earlier version's content as the next version, proven anew; a running server takes it up.
+
+    Done twice it is undone. A model that bears labels is served at those versions only: move them with triptych label.
+
+    Example: triptych rollback two_tower --to 6
+    """
+    from export.publishing.rollback import rollback as publish_again
+
+    source, version = publish_again(folder / model, to=to, keep=keep)
+    click.echo(f"published {version}, a copy of version {source}")
+
+
+@app.command()
+@job
+@click.option("--user", default="42", show_default=True, help="whose recommendations to show")
+@click.pass_context
+def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> None:
+    """Train and publish the three models, serve them, show one user's recommendations, and stop.
+
+    Example: triptych demo --user 7
+    """
+    context.invoke(train, folder=folder, **given)
+    from export.cli.demo import show
+
+    show(user, models=folder)
+
+
+def _cluster(models: tuple[str, ...]) -> Any:
+    from export.towers.distribution import Cluster
+
+    return Cluster(models)
+
+
+def _hush_tensorflow() -> None:
+    """Keep TensorFlow's start-up messages off the screen, unless somebody asks for them."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -1,0 +1,86 @@
+"""The commands that measure: evaluate, tune, bench index; export.cli adds them to the `triptych` command."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import click
+
+from export.cli.flags import configure, hyper_parameters
+from export.models.recipes import DEFAULT_RECIPE
+from serving import contract
+from serving.errors import Failure
+
+EVALUATE = ("protocol", "data", "seed", "seeds", "baselines", "json_file", "report_folder", "record")
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+MODEL = click.Choice(contract.MODELS)
+
+
+@click.command("index")
+def bench_index() -> None:
+    """Measure the index against TFRS's own and against the product alone, on the same vectors.
+
+    Example: triptych bench index
+    """
+    with_tensorflow()
+    from export.quality.index_bench import print_bench
+
+    print_bench()
+
+
+@click.command()
+@click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
+@click.option("--protocol", default="random-80-20", show_default=True, help="random-80-20, temporal, ua or new-users")
+@click.option("--recipe", "recipes", multiple=True, default=[DEFAULT_RECIPE], show_default=True, help="may be repeated")
+@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
+@click.option("--seed", default=42, show_default=True, help="the first seed of training")
+@click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="how many seeds to train with")
+@click.option(
+    "--baselines/--no-baselines", default=True, show_default=True, help="popular, item_knn, ease and ials too"
+)
+@click.option("--json", "json_file", type=FILE, help="write a row for each run")
+@click.option("--report", "report_folder", type=FOLDER, help="write one page of HTML with plots into this folder")
+@click.option("--record", is_flag=True, help="keep the figures for the manifests of versions with these recipes")
+@hyper_parameters
+def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) -> None:
+    """Train models (all three by default) on a part of the data and score them on the rest.
+
+    Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
+    """
+    options = {name: given.pop(name) for name in EVALUATE}
+    configs = {recipe: configure(models or contract.MODELS, recipe, given) for recipe in recipes}
+    if options["record"] and any(value is not None for value in given.values()):
+        raise Failure("--record keeps the figures of recipes as they are, expected no hyper-parameter beside it")
+    with_tensorflow()
+    from export.quality.jobs import measure
+
+    measure(configs, **options)
+
+
+@click.command()
+@click.argument("model", type=MODEL)
+@click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="recipes to try")
+@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
+@click.option("--seed", default=42, show_default=True, help="of the search and of training")
+@click.option("--json", "json_file", type=FILE, help="write the space and every trial")
+def tune(model: str, trials: int, data: str, seed: int, json_file: Path | None) -> None:
+    """Search a model's hyper-parameters on validation parts of the training data.
+
+    Example: triptych tune two_tower --trials 40 --json tuned.json
+    """
+    with_tensorflow()
+    from export.quality.jobs import tune_model
+
+    tune_model(model, trials=trials, data=data, seed=seed, json_file=json_file)
+
+
+def with_tensorflow() -> Any:
+    """Import the pipeline, TensorFlow with it, and keep their notes off the screen."""
+    from export import pipeline
+
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    return pipeline

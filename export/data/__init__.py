@@ -1,0 +1,1 @@
+"""Interactions and where they come from: MovieLens, its mirror, files of one's own; uses progress only."""

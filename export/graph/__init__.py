@@ -1,0 +1,1 @@
+"""What is asked in serving: the query, the index, fold-in and the signatures over them; uses models' waist and data."""

@@ -1,0 +1,178 @@
+"""The recommender: a trained model as the one graph that answers the whole contract, the same for every model.
+
+One product with one matrix ranks known users, unknown ones and those made up from what they like: see
+export.graph.query.
+
+What the graph may use is limited by what converts to ONNX: no ragged tensors, no linear solver, no slices with
+``None``, and no dimension that is empty inside (inputs may be), hence a padding column at the end of every list.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from export.data.interactions import Interactions
+from export.graph.fold_in import fold_in, whitening
+from export.graph.index import BlockBruteForce
+from export.graph.query import EXTRA, UserQuery, popular_unless, with_bias
+from export.towers.history import Histories
+from export.waist.factorized import Factorized
+from export.waist.places import Places
+from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
+from serving.errors import Failure
+
+Answer = dict[str, tf.Tensor]
+
+STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
+
+
+def _specs(name: str) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec(t.shape, t.dtype, name=n) for n, t in SIGNATURES[name].inputs.items()]
+
+
+class Recommender(tf.Module):
+    """The five signatures of the contract over one trained model.
+
+    Columns are int32 positions in the catalogue; ``index.size`` is the padding column, which names no item.
+    """
+
+    def __init__(self, model: Factorized, interactions: Interactions) -> None:
+        super().__init__(name="recommender")
+        _check(model, interactions)
+        size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
+        columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
+        self.users, self.items = Places(interactions.users), Places(interactions.items)
+        self.index = BlockBruteForce(UserQuery(model.query_model, self.users), k=min(DEFAULT_K, size))
+        self.index.index(columns, interactions.items)
+        self.history_model = model.history_model
+        self.whitening = tf.Variable(whitening(columns), trainable=False)
+        self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
+        self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
+        self.histories = Histories(interactions)
+
+    def save(self, path: Path) -> None:
+        """Write the SavedModel with its five signatures into a new folder.
+
+        Only what the signatures read is kept with them. Saved whole, Keras would trace and keep every layer's own
+        functions beside them, which nothing calls.
+        """
+        signatures = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
+        kept = tf.Module()
+        kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
+        tf.saved_model.save(kept, str(path), signatures=signatures)
+
+    @tf.function(autograph=False, input_signature=_specs("serving_default"))
+    def serving_default(self, user_id: tf.Tensor) -> Answer:
+        """Answer `[b]` user ids with their 10 best items, nothing left out."""
+        score, item = self.index(user_id)
+        score += tf.expand_dims(tf.gather(self.user_biases, self.users(user_id)), 1)
+        if self.index.size < DEFAULT_K:
+            missing = [tf.shape(user_id)[0], DEFAULT_K - self.index.size]
+            item = tf.concat([item, tf.fill(missing, PADDING)], axis=1)
+            score = tf.concat([score, tf.fill(missing, LOWEST)], axis=1)
+        return {"item": item, "score": score}
+
+    @tf.function(autograph=False, input_signature=_specs("recommend"))
+    def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
+        """Answer `[b]` user ids with their `[b]` k best items, without `[b, e]` items and, if asked, their own."""
+        _require(k, user_id, exclude, unseen)
+        user = self.users(user_id)
+        left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
+        scores = self.index.scores(self.index.query_model(user_id))
+        answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
+        return {**answer, "known": user < self.users.size}
+
+    @tf.function(autograph=False, input_signature=_specs("similar"))
+    def similar(self, item: tf.Tensor, k: tf.Tensor) -> Answer:
+        """Answer `[b]` items with the `[b]` k items of highest cosine; an unknown item has none."""
+        _require(k, item)
+        column = self.items(item)
+        unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
+        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
+        scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
+        return self._rank(scores, k, tf.expand_dims(column, 1))
+
+    @tf.function(autograph=False, input_signature=_specs("recommend_from"))
+    def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
+        """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
+        _require(k, items)
+        liked = self._each_once(self.items(items))
+        return self._rank(self.index.scores(self.taste(liked)), k, liked)
+
+    def taste(self, liked: tf.Tensor) -> tf.Tensor:
+        """Compute the queries of `[b, m]` columns of liked items, each once in its row: `[b, d + 2]`."""
+        if self.history_model is None:
+            query = fold_in(self.index.vectors(liked), self.whitening)
+        else:
+            query = with_bias(self.history_model(self.index.identifiers(liked)))
+        return popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
+
+    @tf.function(autograph=False, input_signature=_specs("score"))
+    def score(self, user_id: tf.Tensor, item: tf.Tensor) -> Answer:
+        """Score `[b]` items for `[b]` user ids."""
+        _require(None, user_id, item)
+        column = self.items(item)
+        score = tf.reduce_sum(self.index.query_model(user_id) * self.index.vectors(column), axis=1)
+        score += tf.gather(self.user_biases, self.users(user_id))
+        return {"score": tf.where(column < self.index.size, score, LOWEST)}
+
+    def _rank(self, scores: tf.Tensor, k: tf.Tensor, left_out: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
+        """Take the `[b]` k highest of `[b, columns]` scores, never one of the `[b, m]` columns left out."""
+        rows = tf.expand_dims(tf.range(tf.shape(scores)[0]), 1) + tf.zeros_like(left_out)
+        scores = tf.tensor_scatter_nd_update(
+            scores, tf.stack([rows, left_out], axis=2), tf.fill(tf.shape(left_out), LOWEST)
+        )
+        width = tf.reduce_max(tf.concat([[1], tf.minimum(k, self.index.size)], axis=0))
+        score, column = self.index.best(scores, width)
+        held = (tf.expand_dims(tf.range(width), 0) < tf.expand_dims(k, 1)) & (score > LOWEST)
+        item = tf.where(held, self.index.identifiers(column), PADDING)
+        return {
+            "item": item,
+            "score": tf.where(held, score if bias is None else score + tf.expand_dims(bias, 1), LOWEST),
+        }
+
+    def _each_once(self, columns: tf.Tensor) -> tf.Tensor:
+        """Sort `[b, n]` columns, as histories are, and keep one of equal ones: `[b, n + 1]`, padding in between."""
+        end = tf.fill([tf.shape(columns)[0], 1], self.index.size)
+        columns = tf.concat([columns, end], axis=1)
+        columns = -tf.math.top_k(-columns, tf.shape(columns)[1]).values
+        following = tf.concat([columns[:, 1:], end], axis=1)
+        return tf.where(columns == following, self.index.size, columns)
+
+
+def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
+    """Invert the length of each of `[n, d]` vectors, zero for one of length zero: `[columns]`, padded with zeros."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    return np.pad(inverse, (0, columns - len(norms))).astype(np.float32)
+
+
+def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
+    """Refuse a ``k`` below 1, and inputs of which one has more rows than another."""
+    if k is not None:
+        tf.debugging.Assert(tf.reduce_all(k >= 1), [K_TOO_SMALL])
+        others = (k, *others)
+    rows = tf.shape(first)[0]
+    for other in others:
+        tf.debugging.Assert(tf.equal(tf.shape(other)[0], rows), [ROWS_DIFFER])
+
+
+def _check(model: Factorized, interactions: Interactions) -> None:
+    """Refuse a model that does not fit the interactions, or that training has driven to infinity."""
+    users, items = len(interactions.users), len(interactions.items)
+    found = (len(model.vectors), len(model.item_biases), len(model.user_biases))
+    if found != (items, items, users):
+        raise Failure(
+            f"the model has {found} item vectors, item biases and user biases, expected {(items, items, users)}"
+        )
+    if PADDING in interactions.items:
+        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
+    for name in ("vectors", "item_biases", "user_biases"):
+        if not np.isfinite(getattr(model, name)).all():
+            raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")

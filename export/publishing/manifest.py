@@ -1,0 +1,57 @@
+"""The manifest of a version, ``assets.extra/triptych.json``: what it was made of, for those who find it later."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from export.data.interactions import Interactions
+from export.models.recipes import Config
+from export.publishing.recorded_figures import figures
+from export.publishing.twin import OPSET
+from serving import contract
+
+PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What a version was made of: the model, its recipe and values, the seed, and the name of the data."""
+
+    model: str
+    recipe: str
+    config: Config
+    seed: int
+    data: str
+
+
+def write(version: Path, origin: Origin, interactions: Interactions) -> None:
+    """Write the manifest into a version's folder."""
+    path = version / contract.MANIFEST
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(_content(origin, interactions), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
+    return {
+        "contract": contract.VERSION,
+        "model": origin.model,
+        "recipe": origin.recipe,
+        "config": asdict(origin.config),
+        "seed": origin.seed,
+        "data": {
+            "name": origin.data,
+            "fingerprint": interactions.fingerprint(),
+            "users": len(interactions.users),
+            "items": len(interactions.items),
+            "interactions": len(interactions),
+        },
+        "figures": figures(origin.model, origin.config, interactions),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "opset": OPSET,
+        "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }

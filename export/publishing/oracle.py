@@ -1,0 +1,140 @@
+"""The oracle: the whole contract in plain numpy, row by row, that every graph of a version is held against.
+
+It shares no code with the graphs. It takes the model's vectors as they were in memory, computes in float64 and is
+slow on purpose: each rule of the contract stands here as a sentence of Python.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+
+from export.data.interactions import Interactions
+from export.graph.fold_in import ALPHA, RIDGE, STEPS
+from export.publishing.agreement import Arrays
+from export.waist.factorized import Factorized
+from serving.contract import DEFAULT_K, LOWEST, PADDING
+
+Floats = npt.NDArray[np.float64]
+
+
+class Oracle:
+    """Answers the five signatures; strings are str in arrays of dtype object, as ONNX Runtime has them."""
+
+    def __init__(self, model: Factorized, interactions: Interactions) -> None:
+        self._model, self._items = model, interactions.items.tolist()
+        self._user_at = {name: place for place, name in enumerate(interactions.users.tolist())}
+        self._item_at = {name: place for place, name in enumerate(self._items)}
+        self._queries = np.asarray(model.query_model(np.array(interactions.users, object)), np.float64)
+        self._vectors, self._biases = model.vectors.astype(np.float64), model.item_biases.astype(np.float64)
+        self._popularity = interactions.popularity().astype(np.float64)
+        self._offsets, self._history = interactions.histories()
+
+    def answer(self, signature: str, inputs: Arrays) -> Arrays:
+        """Answer one request as the contract says."""
+        method: Callable[..., Arrays] = getattr(self, signature)
+        return method(**{name: value.tolist() for name, value in inputs.items()})
+
+    def serving_default(self, user_id: list[str]) -> Arrays:
+        """Answer with the 10 best items, places past the catalogue padded."""
+        rows = [self._best(self._scores(user), DEFAULT_K, set(), self._bias(user)) for user in user_id]
+        return _ranked(rows, DEFAULT_K)
+
+    def recommend(self, user_id: list[str], k: list[int], exclude: list[list[str]], unseen: list[bool]) -> Arrays:
+        """Answer with each row's k best items but those excluded, and those the user has where unseen."""
+        rows = []
+        for user, count, names, without in zip(user_id, k, exclude, unseen, strict=True):
+            left_out = set(names) | (self._has(user) if without else set())
+            rows.append(self._best(self._scores(user), count, left_out, self._bias(user)))
+        known = np.array([user in self._user_at for user in user_id], bool)
+        return {**_ranked(rows, self._width(k)), "known": known}
+
+    def similar(self, item: list[str], k: list[int]) -> Arrays:
+        """Answer with the items of highest cosine, the item left out; with nothing for an unknown item."""
+        norms = np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        unit = self._vectors / np.where(norms > 0, norms, 1.0)
+        rows = [
+            self._best(unit @ unit[self._item_at[name]], count, {name}) if name in self._item_at else []
+            for name, count in zip(item, k, strict=True)
+        ]
+        return _ranked(rows, self._width(k))
+
+    def recommend_from(self, items: list[list[str]], k: list[int]) -> Arrays:
+        """Answer with the best items for someone who likes these, which are left out."""
+        rows = []
+        for names, count in zip(items, k, strict=True):
+            liked = sorted({self._item_at[name] for name in names if name in self._item_at})
+            scores = self._folded(liked) if liked else self._popularity
+            rows.append(self._best(scores, count, set(names)))
+        return _ranked(rows, self._width(k))
+
+    def score(self, user_id: list[str], item: list[str]) -> Arrays:
+        """Answer with the score of each pair, the lowest float for an unknown item."""
+        scores = [
+            self._scores(user)[self._item_at[name]] + self._bias(user) if name in self._item_at else LOWEST
+            for user, name in zip(user_id, item, strict=True)
+        ]
+        return {"score": np.array(scores, np.float32)}
+
+    def _scores(self, user: str) -> Floats:
+        if user not in self._user_at:
+            return self._popularity
+        return self._vectors @ self._queries[self._user_at[user]] + self._biases
+
+    def _bias(self, user: str) -> float:
+        return float(self._model.user_biases[self._user_at[user]]) if user in self._user_at else 0.0
+
+    def _has(self, user: str) -> set[str]:
+        place = self._user_at.get(user)
+        if place is None:
+            return set()
+        return {self._items[item] for item in self._history[self._offsets[place] : self._offsets[place + 1]]}
+
+    def _width(self, k: list[int]) -> int:
+        return max([1, *(min(count, len(self._items)) for count in k)])
+
+    def _best(self, scores: Floats, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
+        order = np.argsort(-scores, kind="stable").tolist()
+        return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
+
+    def _folded(self, liked: list[int]) -> Floats:
+        if self._model.history_model is not None:
+            names = np.array([[self._items[item] for item in liked]], object)
+            return self._vectors @ np.asarray(self._model.history_model(names), np.float64)[0] + self._biases
+        vector_power = (self._vectors**2).sum() / self._vectors.shape[1]
+        columns = [self._vectors]
+        for extra in (self._biases, self._popularity):
+            power = (extra**2).sum()
+            columns.append(extra[:, None] * np.sqrt(vector_power / power) if power > 0 else extra[:, None])
+        matrix = np.hstack(columns)
+        gram = matrix.T @ matrix
+        root = np.linalg.cholesky(gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
+        white = np.linalg.solve(root, matrix[liked].T)
+        x = _conjugate_gradient(np.eye(len(gram)) + ALPHA * white @ white.T, (1 + ALPHA) * white.sum(axis=1))
+        return np.asarray(matrix @ np.linalg.solve(root.T, x))
+
+
+def _conjugate_gradient(a: Floats, b: Floats) -> Floats:
+    """Take the steps that the graph takes; any square root of the Gram matrix whitens to the same x."""
+    x = np.zeros_like(b)
+    residual = direction = b
+    for _ in range(STEPS):
+        if residual @ residual <= 1e-20 * (b @ b):
+            break
+        step = (residual @ residual) / (direction @ a @ direction)
+        x = x + step * direction
+        after = residual - step * a @ direction
+        direction, residual = after + (after @ after) / (residual @ residual) * direction, after
+    return x
+
+
+def _ranked(rows: list[list[tuple[str, float]]], width: int) -> Arrays:
+    item = np.full((len(rows), width), PADDING, object)
+    score = np.full((len(rows), width), LOWEST, np.float32)
+    for at, row in enumerate(rows):
+        for place, (name, value) in enumerate(row):
+            item[at, place], score[at, place] = name, value
+    return {"item": item, "score": score}

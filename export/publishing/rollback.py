@@ -1,0 +1,60 @@
+"""Roll back: publish an earlier version's content as a new one, proven by the cases that it carries.
+
+Version numbers only grow, since a server takes the highest: taking the bad version away instead would leave a moment
+in which a server that starts, or looks, finds neither, and nothing would be left of what went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from export.publishing.proof import prove_again
+from export.publishing.publish import publish, versions
+from serving.contract import MANIFEST
+from serving.errors import Failure
+from serving.version.inspect import inspect
+
+
+def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:
+    """Publish a version's content again, as the newest of its model.
+
+    Args:
+        folder: the model's folder, ``models/<model>``.
+        to: the version; None: the one before the newest, so that doing it twice undoes it.
+        keep: old versions left beside the new one.
+
+    Returns:
+        The version that was copied, and the new version's folder.
+
+    Raises:
+        Failure: there is no such model or version, or the copy does not prove; nothing was published then.
+    """
+    source = folder / str(_choose(folder, to))
+    found = inspect(source)
+
+    def write(staging: Path) -> None:
+        try:
+            shutil.copytree(source, staging, dirs_exist_ok=True)
+        except OSError as error:  # a publish beside this one may prune it
+            raise Failure(f"{source} cannot be copied: {error}") from error
+        if found.manifest is not None:
+            content = json.dumps({**found.manifest, "copy_of": int(source.name)}, indent=2, ensure_ascii=False)
+            (staging / MANIFEST).write_text(content + "\n", encoding="utf-8")
+
+    return int(source.name), publish(folder, write=write, prove=prove_again, keep=keep)
+
+
+def _choose(folder: Path, to: int | None) -> int:
+    found = versions(folder) if folder.is_dir() else []
+    if not found:
+        others = ", ".join(sorted(path.name for path in folder.parent.glob("*/") if versions(path)))
+        raise Failure(f"no version of {folder.name} under {folder.parent}, expected one of: {others or 'none'}")
+    if to is not None:
+        if to not in found:
+            raise Failure(f"{folder.name} has no version {to}, expected one of {', '.join(map(str, found))}")
+        return to
+    if len(found) == 1:
+        raise Failure(f"{folder.name} has only version {found[0]}, and none before it to go back to")
+    return found[-2]

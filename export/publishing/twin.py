@@ -1,0 +1,157 @@
+"""The twin: a version's five signatures as ONNX graphs that share one file of weights, for ONNX Runtime alone.
+
+``<signature>.onnx`` holds the graph; tensors of a kilobyte and more lie in ``weights.bin``, once, however many of the
+graphs use them. Only strings are repeated: ONNX cannot keep them outside a graph. Assertions do not convert, so
+whoever asks the twin first checks what the SavedModel refuses: ``k`` below 1, and inputs of different length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
+
+import onnx
+import tensorflow as tf
+from onnx.external_data_helper import set_external_data
+
+from export.publishing.agreement import Answer, Arrays
+from serving.contract import SIGNATURES, twin_output
+from serving.engines.onnx import open_graph
+
+OPSET = 18
+"""The ONNX operator set of the twin: the last one that tf2onnx 1.17 writes."""
+
+WEIGHTS = "weights.bin"
+
+SHARED_FROM = 1024
+"""Bytes from which a tensor goes into the file of weights."""
+
+PAGE = 4096
+"""Tensors start at multiples of this many bytes, so that ONNX Runtime can map them instead of reading them."""
+
+
+def write_twin(saved_model: Path, folder: Path) -> None:
+    """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WEIGHTS).unlink(missing_ok=True)  # not written over: somebody may have it mapped
+    loaded = tf.saved_model.load(str(saved_model))
+    places: dict[bytes, int] = {}
+    with (folder / WEIGHTS).open("wb") as weights:
+        for name in SIGNATURES:
+            model = _convert(loaded, name)
+            for tensor in model.graph.initializer:
+                if len(tensor.raw_data) >= SHARED_FROM:
+                    key = hashlib.sha256(tensor.raw_data).digest()
+                    if key not in places:
+                        places[key] = weights.seek(-weights.tell() % PAGE, 1)
+                        weights.write(tensor.raw_data)
+                    set_external_data(tensor, WEIGHTS, places[key], len(tensor.raw_data))
+                    tensor.ClearField("raw_data")
+            onnx.save_model(model, folder / f"{name}.onnx")
+
+
+def twin(folder: Path) -> Answer:
+    """Load a twin into ONNX Runtime, and ask it."""
+    sessions = {name: open_graph(folder / f"{name}.onnx") for name in SIGNATURES}
+
+    def answer(signature: str, inputs: Arrays) -> Arrays:
+        return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))
+
+    return answer
+
+
+def _convert(loaded: Any, name: str) -> onnx.ModelProto:
+    """Convert one signature of a loaded SavedModel; inputs and outputs are named and ordered as in the contract."""
+    tf_loader, process_tf_graph = _tf2onnx()
+    function, wanted = loaded.signatures[name], SIGNATURES[name]
+    # A loaded function takes and gives tensors in the order of their names; its variables follow its inputs.
+    fed = dict(zip(sorted(wanted.inputs), (tensor.name for tensor in function.inputs), strict=False))
+    got = dict(zip(sorted(wanted.outputs), (tensor.name for tensor in function.outputs), strict=True))
+    inputs, outputs = [fed[key] for key in wanted.inputs], [got[key] for key in wanted.outputs]
+    with _no_stderr():
+        frozen, tables = tf_loader.from_trackable(loaded, function, inputs, outputs, large_model=False)
+    with tf.Graph().as_default() as graph:
+        tf.import_graph_def(frozen, name="")
+        converted = process_tf_graph(
+            graph,
+            opset=OPSET,
+            input_names=inputs,
+            output_names=outputs,
+            tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
+            | {got[key]: twin_output(name, key) for key in wanted.outputs},
+            initialized_tables=tables,
+            shape_override=_look_up_shapes(graph),
+            custom_rewriter=[_compare_strings],
+        )
+    # Not through tf2onnx's optimizer: it doubles the time, takes ten gigabytes for 200,000 items, and what it finds
+    # ONNX Runtime finds again when it loads the graph, which then takes at most a tenth longer to run.
+    return converted.make_model(name)
+
+
+def _tf2onnx() -> tuple[Any, Any]:
+    """Import what converts, late: it takes half a second, and sets logging and TensorFlow's log level for everyone."""
+    level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    from tf2onnx import tf_loader
+    from tf2onnx.tfonnx import process_tf_graph
+
+    if level is None:
+        os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
+    else:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    return tf_loader, process_tf_graph
+
+
+@contextmanager
+def _no_stderr() -> Iterator[None]:
+    """Drop what C++ writes: the optimizer says with every start that there is no GPU, and no log level reaches it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
+    """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
+    finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
+    return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds if op.inputs[1].shape.rank is not None}
+
+
+def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
+    """Turn the comparison of strings with one string, such as a mask token, into a look-up of that string.
+
+    tf2onnx casts strings to numbers to compare them, which fails on the first that is none.
+    """
+    for op in ops:
+        if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
+            continue
+        strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
+        keys = [op.inputs[only].get_tensor_value(as_list=False).item()]
+        hit = int(op.type == "Equal")
+        found = graph.make_node(
+            "CategoryMapper",
+            [op.input[strings]],
+            domain="ai.onnx.ml",
+            attr={"cats_strings": keys, "cats_int64s": [hit], "default_int64": 1 - hit},
+            dtypes=[onnx.TensorProto.INT64],
+            shapes=[graph.get_shape(op.input[strings])],
+        )
+        answer = graph.make_node(
+            "Cast", found.output, attr={"to": onnx.TensorProto.BOOL}, dtypes=[onnx.TensorProto.BOOL]
+        )
+        graph.replace_all_inputs(op.output[0], answer.output[0])
+        graph.remove_node(op.name)
+    return list(graph.get_nodes())

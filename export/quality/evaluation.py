@@ -1,0 +1,124 @@
+"""Evaluation: the figures of anything that scores the whole catalogue, on one split.
+
+All items are ranked, nothing is sampled; what is given of a user is left out of the ranking; what is to be found are
+the test items that are not given. Users without one are skipped, and each figure is the mean over the others.
+Users pass in blocks, so that memory holds a few `[BLOCK, n_items]` matrices, whatever the number of users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from export.data.interactions import Interactions, Ints
+from export.quality import metrics
+from export.quality.protocols import Split
+
+Scores = npt.NDArray[np.float32]
+Scorer = Callable[[Ints, sparse.csr_matrix], Scores]
+"""Scores the catalogue: `[b]` users and their `[b, n_items]` given items, ones in CSR form -> `[b, n_items]`."""
+
+BLOCK = 256
+DEPTH = 100
+SHOWN = 10
+
+TFRS_FIGURE = "factorized_top_100"
+"""What TFRS calls ``factorized_top_k/top_100_categorical_accuracy``, the figure that the tutorials print: the share of
+test rows whose item has fewer than 100 items scored above it, the items of training not left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one scorer reached on one split.
+
+    Attributes:
+        users: `[m]` indices of the users who had something to be found.
+        per_user: `[m]` values of each figure that is a mean over users.
+        top: `[m, 10]` items recommended, best first.
+        overall: figures that are no mean over users.
+    """
+
+    users: Ints
+    per_user: dict[str, metrics.Floats]
+    top: Ints
+    overall: dict[str, float]
+
+    def figures(self) -> dict[str, float]:
+        """Sum up: each figure by name, as a row of the leaderboard has it."""
+        return {**{name: float(values.mean()) for name, values in self.per_user.items()}, **self.overall}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Block:
+    users: Ints
+    per_user: dict[str, metrics.Floats]
+    top: Ints
+    in_top_100: int
+
+
+def evaluate(split: Split, scorer: Scorer) -> Outcome:
+    """Score a split."""
+    given, test, users = matrix(split.given), matrix(split.test), np.unique(split.test.user)
+    blocks = [_block(split, scorer, users[at : at + BLOCK], given, test) for at in range(0, len(users), BLOCK)]
+    top = np.concatenate([block.top for block in blocks])
+    return Outcome(
+        users=np.concatenate([block.users for block in blocks]),
+        per_user={name: np.concatenate([b.per_user[name] for b in blocks]) for name in blocks[0].per_user},
+        top=top,
+        overall={
+            f"coverage@{SHOWN}": metrics.coverage(top, len(split.train.items)),
+            TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(split.test),
+        },
+    )
+
+
+def matrix(interactions: Interactions) -> sparse.csr_matrix:
+    """Write interactions as a `[n_users, n_items]` matrix of ones, float32."""
+    offsets, items = interactions.histories()
+    shape = len(interactions.users), len(interactions.items)
+    return sparse.csr_matrix((np.ones(len(items), np.float32), items, offsets), shape=shape)
+
+
+def best(scores: Scores, k: int) -> Ints:
+    """Rank `[b, n]` scores: the `[b, k]` columns of the highest, equal ones in order of the column."""
+    bar = np.partition(scores, -k, axis=1)[:, [-k]]
+    row, column = np.nonzero(scores >= bar)  # at least k in each row, few more: only these are sorted
+    order = np.lexsort((column, -scores[row, column], row))
+    return column[order][np.searchsorted(row, np.arange(len(scores)))[:, None] + np.arange(k)]
+
+
+def _block(split: Split, scorer: Scorer, users: Ints, given: sparse.csr_matrix, test: sparse.csr_matrix) -> _Block:
+    scores = scorer(users, given[users])
+    depth = min(DEPTH, scores.shape[1])
+    rows = split.test.user, split.test.item
+    mine = np.isin(rows[0], users)
+    place, item = np.searchsorted(users, rows[0][mine]), rows[1][mine]
+    in_top = scores[place, item] >= np.partition(scores, -depth, axis=1)[place, -depth]
+    seen = given[users].toarray() > 0
+    wanted = (test[users].toarray() > 0) & ~seen
+    asked = wanted.any(axis=1)
+    scores, wanted = np.where(seen, -np.inf, scores)[asked], wanted[asked]
+    ranking = best(scores, depth)
+    hits, relevant = np.take_along_axis(wanted, ranking, axis=1), wanted.sum(axis=1)
+    per_user = {
+        "ndcg@10": metrics.ndcg(hits, relevant, 10),
+        "recall@10": metrics.recall(hits, relevant, 10),
+        "recall@100": metrics.recall(hits, relevant, 100),
+        "precision@10": metrics.precision(hits, relevant, 10),
+        "map@10": metrics.average_precision(hits, relevant, 10),
+        "mrr": metrics.reciprocal_rank(_first(scores, wanted)),
+        "hit_rate@10": metrics.hit_rate(hits, relevant, 10),
+    }
+    return _Block(users=users[asked], per_user=per_user, top=ranking[:, :SHOWN], in_top_100=int(in_top.sum()))
+
+
+def _first(scores: Scores, wanted: metrics.Bools) -> Ints:
+    """Find the place, from 1, of the best of the wanted in the whole ranking: `[b]`."""
+    column = np.where(wanted, scores, -np.inf).argmax(axis=1)[:, None]
+    score = np.take_along_axis(scores, column, axis=1)
+    before = (scores > score) | ((scores == score) & (np.arange(scores.shape[1]) < column))
+    return 1 + before.sum(axis=1)

@@ -1,0 +1,85 @@
+"""What ``triptych evaluate`` and ``triptych tune`` do: run, show progress, print, write files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from export import pipeline
+from export.models.recipes import Config
+from export.progress import bar, say
+from export.publishing.recorded_figures import record as record_figures
+from export.quality import html_report, leaderboard, tune
+from export.quality.leaderboard import Entry, Run
+from export.quality.protocols import Split, split
+
+
+def measure(
+    configs: dict[str, dict[str, Config]],
+    *,
+    protocol: str,
+    data: str,
+    seed: int,
+    seeds: int,
+    baselines: bool,
+    json_file: Path | None,
+    report_folder: Path | None,
+    record: bool,
+) -> None:
+    """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
+    interactions = pipeline.load(data)
+    parts = split(interactions, protocol)
+    entries = leaderboard.baselines() if baselines else []
+    entries += [leaderboard.entry(model, recipe, one) for recipe in configs for model, one in configs[recipe].items()]
+    epochs = {(model, recipe): one for recipe in configs for model, one in configs[recipe].items()}
+    runs = [
+        _run(entry, parts, seed + more, config=epochs.get((entry.name, entry.recipe)))
+        for entry in entries
+        for more in range(seeds if entry.recipe != leaderboard.BASELINE or entry.name == "ials" else 1)
+    ]
+    Console(width=None if os.isatty(1) else 160).print(leaderboard.table(protocol, runs))
+    if json_file:
+        _write(json_file, {"protocol": protocol, "rows": [run.row() for run in runs]})
+    if report_folder:
+        say(f"wrote {html_report.write(report_folder, parts, runs)}")
+    if record:
+        lines = leaderboard.summary([run for run in runs if run.recipe != leaderboard.BASELINE])
+        record_figures(protocol, lines, interactions, machine=_machine())
+
+
+def tune_model(model: str, *, trials: int, data: str, seed: int, json_file: Path | None) -> None:
+    """Search one model's recipe and print the best as the flags that give it."""
+    interactions = pipeline.load(data)
+    with bar(f"tuning {model}", trials) as advance:
+        found = tune.search(model, interactions, trials=trials, seed=seed, on_trial=advance)
+    best = found["best"]
+    flags = " ".join(f"--{name.replace('_', '-')} {best['config'][name]:.4g}" for name in tune.SPACES[model])
+    Console(soft_wrap=True).print(f"{best['value']:.4f} of EASE: triptych train {model} {flags}", highlight=False)
+    if json_file:
+        _write(json_file, found)
+
+
+def _run(entry: Entry, parts: Split, seed: int, *, config: Any) -> Run:
+    label = f"{entry.name} {entry.recipe}, seed {seed}"
+    if config is None:
+        say(label)
+        return leaderboard.run(entry, parts, seed=seed)
+    with bar(label, config.epochs) as advance:
+        return leaderboard.run(
+            entry, parts, seed=seed, on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}")
+        )
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"

@@ -1,0 +1,126 @@
+"""Protocols: which interactions a model is trained on and which it is asked for, named and seeded.
+
+Rows are put in one order (user, time, item) before anything is drawn, so a protocol does not depend on the order in
+which a source happens to give them. All draw with ``numpy.random.default_rng(seed)``, seed 42 unless told; the TFRS
+tutorials shuffle with ``tf.random``, so theirs is the same protocol but not the same 20,000 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from export.data.interactions import Interactions, Ints
+from serving.errors import Failure
+
+SEED = 42
+"""The seed of every split that a figure is printed for: models are compared on the same rows."""
+
+UA_TEST = 10
+"""Ratings of each user in the test part of MovieLens' own ``ua`` split."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Interactions parted for one measurement; the three parts share users and items.
+
+    Attributes:
+        protocol: name of the protocol.
+        train: what a model may see in training.
+        given: what is known of the people who are asked about, left out of their rankings; ``train`` itself, unless
+            they are new users, of whom training saw nothing.
+        test: what is to be found.
+    """
+
+    protocol: str
+    train: Interactions
+    given: Interactions
+    test: Interactions
+
+    @property
+    def new_users(self) -> bool:
+        """Tell whether the people asked about are unknown to the model."""
+        return self.given is not self.train
+
+
+def split(interactions: Interactions, protocol: str, *, seed: int = SEED) -> Split:
+    """Part interactions by a protocol of ``PROTOCOLS``.
+
+    Raises:
+        Failure: no such protocol, or nothing is left to train on or to find.
+    """
+    if protocol not in PROTOCOLS:
+        raise Failure(f"no protocol {protocol!r}, expected one of {', '.join(PROTOCOLS)}")
+    rows = np.lexsort((interactions.item, interactions.timestamp, interactions.user))
+    parts = PROTOCOLS[protocol](interactions.rows(rows), np.random.default_rng(seed))
+    for name, part in (("train on", parts.train), ("find", parts.test)):
+        if not len(part):
+            raise Failure(
+                f"{protocol} leaves nothing to {name} of {len(interactions)} interactions, expected more data"
+            )
+    return parts
+
+
+def _random(rows: Interactions, rng: np.random.Generator) -> Split:
+    """Hold out a random 20 % of all rows (80,000/20,000 of MovieLens 100k), as the TFRS tutorials do."""
+    held = np.zeros(len(rows), np.bool_)
+    held[rng.permutation(len(rows))[len(rows) * 8 // 10 :]] = True
+    return _known("random-80-20", rows, held)
+
+
+def _temporal(rows: Interactions, rng: np.random.Generator) -> Split:
+    """Hold out each user's last 20 % by time, rounded down; equal times in order of the item."""
+    rank, count = _ranks(rows.user, np.lexsort((rows.item, rows.timestamp, rows.user)))
+    return _known("temporal", rows, rank >= count - count // 5)
+
+
+def _ua(rows: Interactions, rng: np.random.Generator) -> Split:
+    """Hold out ten rows of each user, at most half of what the user has.
+
+    MovieLens' ``ua.base``/``ua.test`` are ten random ratings per user, drawn by a script whose seed is not known; the
+    files are in GroupLens' archive only, so the split is drawn anew: the same protocol, not the same rows.
+    """
+    rank, count = _ranks(rows.user, _shuffled(rows.user, rng))
+    return _known("ua", rows, rank < np.minimum(UA_TEST, count // 2))
+
+
+def _new_users(rows: Interactions, rng: np.random.Generator) -> Split:
+    """Hold out 10 % of the users whole; a random half of what each has (rounded up) is given, the rest to be found."""
+    present = np.unique(rows.user)
+    new = np.isin(rows.user, rng.permutation(present)[: max(1, len(present) // 10)])
+    rank, count = _ranks(rows.user, _shuffled(rows.user, rng))
+    given = rank < (count + 1) // 2
+    return Split(
+        protocol="new-users", train=rows.rows(~new), given=rows.rows(new & given), test=rows.rows(new & ~given)
+    )
+
+
+PROTOCOLS: dict[str, Callable[[Interactions, np.random.Generator], Split]] = {
+    "random-80-20": _random,
+    "temporal": _temporal,
+    "ua": _ua,
+    "new-users": _new_users,
+}
+"""Protocol by name."""
+
+
+def _known(protocol: str, rows: Interactions, held: npt.NDArray[np.bool_]) -> Split:
+    train = rows.rows(~held)
+    return Split(protocol=protocol, train=train, given=train, test=rows.rows(held))
+
+
+def _shuffled(user: Ints, rng: np.random.Generator) -> Ints:
+    """Order rows by user, each user's own at random: `[n]` row numbers."""
+    return np.lexsort((rng.permutation(len(user)), user))
+
+
+def _ranks(user: Ints, order: Ints) -> tuple[Ints, Ints]:
+    """Number each user's rows in an order that is by user first: `[n]` places from 0, and `[n]` rows of its user."""
+    count = np.bincount(user, minlength=1)
+    first = np.cumsum(count) - count
+    rank = np.empty(len(user), np.int64)
+    rank[order] = np.arange(len(user)) - first[user[order]]
+    return rank, count[user].astype(np.int64)

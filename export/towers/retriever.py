@@ -1,0 +1,130 @@
+"""Two towers and how they are trained: what the two-tower and the wide & deep model share.
+
+There are two losses, both a softmax that shall find what was chosen. ``batch`` is TFRS's Retrieval task: among the
+items of the batch. It punishes popular items, which are in most batches for nobody's sake, and it is why the recipe of
+the tutorials recommends badly. ``catalogue`` is over all items, for users whose histories are read in part: exact, and
+affordable, since a step takes users and not interactions, and the scores of all items are one product.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+from export.data.interactions import Interactions
+from export.models.recipes import BATCH, TowersConfig
+from export.towers import fitting
+from export.towers.history import HistoryModel, HistoryTower
+from export.towers.partition import Parts, partitions
+from export.towers.wide_part import Memory
+from export.waist.factorized import Factorized, OnEpoch
+
+OUT = 1e9
+"""Taken off the score of what is given: the probability of an item that cannot be the answer is zero."""
+
+
+REACH = 1 / 8
+"""Share of the training, its end, that a moving average of the weights reaches back over at the most."""
+
+
+class CatalogueSoftmax(tf.keras.layers.Layer, tfrs.tasks.Task):
+    """A retrieval task whose candidates are the whole catalogue."""
+
+    def call(self, scores: tf.Tensor, given: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
+        """Compute the loss of `[b, n_items]` scores, what is given and what is wanted, zeros and ones: a scalar.
+
+        A user counts by the root of how many items are wanted: by the number itself, the few who have hundreds would
+        be most of the loss; all alike, what they know would be lost.
+        """
+        logs = tf.nn.log_softmax(scores - OUT * given)
+        root = tf.sqrt(tf.reduce_sum(wanted, axis=1))
+        of_users = tf.math.divide_no_nan(tf.reduce_sum(wanted * logs, axis=1), root)
+        return -tf.math.divide_no_nan(tf.reduce_sum(of_users), tf.reduce_sum(root))
+
+
+class Retriever(tfrs.Model):
+    """A user tower and an item tower, with either loss.
+
+    With ``catalogue`` the user tower reads the history beside the id, items have a bias that starts at the logarithm of
+    their popularity, and with a ``memory`` some columns of the history have a weight for each item.
+    """
+
+    def __init__(
+        self,
+        interactions: Interactions,
+        towers: tuple[tf.keras.Model, tf.keras.Model],
+        config: TowersConfig,
+        *,
+        metrics: tfrs.metrics.FactorizedTopK | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        super().__init__()
+        self.user_tower, self.item_tower = towers
+        self.items = tf.constant(interactions.items)
+        self.memory = self.wide = None
+        if config.loss == BATCH:
+            self.task = tfrs.tasks.Retrieval(metrics=metrics)
+            return
+        self.task = CatalogueSoftmax()
+        self.memory, columns = memory, memory.columns if memory else np.zeros(0, np.int64)
+        self.user_tower = HistoryTower(interactions, towers[0], dropout=config.dropout, l2=config.l2, wide=columns)
+        self.item_bias = tf.Variable(np.log1p(interactions.popularity()).astype(np.float32))
+        self.wide = tf.Variable(memory.start) if memory else None
+
+    def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Compute the loss of a batch of ``fitting.pairs`` or of ``partitions``: a scalar.
+
+        The metrics of TFRS rank the catalogue for every row: asked of ``evaluate``, not of each training step.
+        """
+        if "given" not in inputs:
+            users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
+            return self.task(users, items, compute_metrics=not training)
+        queries = self.user_tower.read(inputs["user_id"], inputs["given"], inputs["wanted"])
+        if self.memory:
+            queries = self.memory.mask(queries)
+        scores = tf.linalg.matmul(queries, self.vectors(), transpose_b=True) + self.item_bias
+        loss = self.task(scores, inputs["given"], inputs["wanted"])
+        return loss + self.memory.distance(self.wide) if self.memory else loss
+
+    def vectors(self) -> tf.Tensor:
+        """Compute the vectors of all items: `[n_items, d + wide]`."""
+        vectors = self.item_tower(self.items)
+        return vectors if self.wide is None else tf.concat([vectors, self.wide], axis=1)
+
+
+def momentum(most: float, *, steps: int) -> float:
+    """Limit the momentum of a moving average, which reaches back over ``1 / (1 - momentum)`` steps, to ``REACH``.
+
+    Few users are few steps: with the momentum that is right for many, the average would hardly have left the start.
+    """
+    return min(most, max(0.0, 1 - 1 / (REACH * steps)))
+
+
+def train(
+    model: Retriever, interactions: Interactions, config: TowersConfig, *, seed: int, on_epoch: OnEpoch
+) -> Factorized:
+    """Train on all interactions given, and hand over the two towers."""
+    users, items = np.zeros(len(interactions.users), np.float32), np.zeros(len(interactions.items), np.float32)
+    if config.loss == BATCH:
+        model.compile(optimizer=tf.keras.optimizers.Adagrad(config.learning_rate))
+        data = fitting.pairs(interactions, batch=config.batch, seed=seed)
+        fitting.fit(model, data, epochs=config.epochs, on_epoch=on_epoch)
+        return Factorized(
+            query_model=model.user_tower, vectors=model.vectors().numpy(), item_biases=items, user_biases=users
+        )
+    steps = config.epochs * math.ceil(len(np.unique(interactions.user)) / config.batch)
+    averaging = momentum(config.averaging, steps=steps)
+    adam = tf.keras.optimizers.Adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging)
+    model.compile(optimizer=adam)
+    parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
+    fitting.fit(model, partitions(interactions, parts), epochs=config.epochs, on_epoch=on_epoch)
+    return Factorized(
+        query_model=model.user_tower,
+        vectors=model.vectors().numpy(),
+        item_biases=model.item_bias.numpy(),
+        user_biases=users,
+        history_model=HistoryModel(model.user_tower),
+    )

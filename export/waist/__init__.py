@@ -1,0 +1,1 @@
+"""What every model hands over and all that comes after it knows of a model; uses only data."""

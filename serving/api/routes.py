@@ -1,0 +1,75 @@
+"""The paths of TensorFlow Serving's REST API: what each one asks for, and which are malformed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from serving.wire.error_codes import Refusal, invalid
+
+_FLAGS = re.IGNORECASE | re.ASCII
+_WHICH = rb"(?:/versions/(\d+)|/labels/([^/:]+))?"
+_PREDICTION = re.compile(rb"/v1/models/([^/:]+)" + _WHICH + rb":(classify|regress|predict)", _FLAGS)
+_MODEL = re.compile(rb"/v1/models(?:/([^/:]+))?" + _WHICH + rb"(?:/(metadata))?", _FLAGS)
+_PATH = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
+_URI = re.compile(rb"(?:https?://[^/?#]*)?(" + _PATH + rb")((?:\?[^#]*)?(?:#.*)?)", re.IGNORECASE)
+
+METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
+"""What libevent lets through to TensorFlow Serving; anything else is its page 501."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Route:
+    """Where a request leads: the verb (predict, classify, regress, metadata, status), the model and which version."""
+
+    verb: str
+    model: str
+    version: int | None
+    label: str | None
+
+
+@lru_cache(maxsize=1024)
+def split(target: bytes) -> tuple[bytes, bytes] | None:
+    """Return a request target's path, and path and query together; None where it is no URI."""
+    match = _URI.fullmatch(target)
+    return (match[1], match[1] + match[2]) if match else None
+
+
+def in_api(target: bytes) -> bool:
+    """Tell whether a path is the API's: everything else is no page at all."""
+    return target[:4].lower() == b"/v1/"
+
+
+@lru_cache(maxsize=1024)
+def route(method: bytes, target: bytes) -> Route:
+    """Return where a request of the API leads; ``target`` is the path with its query, which becomes part of a name.
+
+    Raises:
+        Refusal: nowhere. (TensorFlow Serving leaves the body empty where a version is too large; a reason helps more.)
+    """
+    pattern = _PREDICTION if method == b"POST" else _MODEL if method == b"GET" else None
+    match = pattern.fullmatch(target) if pattern else None
+    if match is None:
+        raise _malformed(method, target)
+    name, version, label, verb = match.groups()
+    number = int(version) if version else None
+    if number is not None and number >= 1 << 63:
+        raise invalid(f"Failed to convert version: {_text(version)} to numeric.")
+    if method == b"GET":
+        verb = verb if verb == b"metadata" else b"status"
+        if not name:
+            raise invalid("Missing model name in request.")
+    elif verb not in (b"predict", b"classify", b"regress"):  # the route ignores case, the verb does not
+        raise _malformed(method, target)
+    label = _text(unquote_to_bytes(label)) if label else None
+    return Route(verb=_text(verb), model=_text(unquote_to_bytes(name)), version=number, label=label)
+
+
+def _malformed(method: bytes, target: bytes) -> Refusal:
+    return invalid(f"Malformed request: {_text(method)} {_text(target)}")
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

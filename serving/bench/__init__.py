@@ -1,0 +1,1 @@
+"""Load on any server that speaks TensorFlow Serving, and what it gave; uses client."""

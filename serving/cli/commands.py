@@ -1,0 +1,175 @@
+"""The `triptych` command, the part that needs neither TensorFlow nor LightFM; export.cli adds training to it.
+
+Every command imports what it needs when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from serving.cli import folders
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="triptych")
+def app() -> None:
+    """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
+
+
+for command in (folders.inspect, folders.config, folders.label):
+    app.add_command(command)
+
+
+@app.command()
+@click.option("--user", required=True, help="The user's id.")
+@click.option("--model", required=True, help="The model's name on the server.")
+@click.option("-k", type=click.IntRange(min=1), default=10, show_default=True, help="How many items.")
+@click.option("--url", default="http://127.0.0.1:8501", show_default=True, help="The server's REST address.")
+@click.option("--grpc", metavar="HOST:PORT", help="The server's gRPC address, asked instead of --url.")
+@click.option("--unseen", is_flag=True, help="Leave out what the user already had when the model was trained.")
+@click.option("--exclude", multiple=True, metavar="ITEM", help="Leave this item out; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def recommend(
+    *, user: str, model: str, k: int, url: str, grpc: str | None, unseen: bool, exclude: tuple[str, ...], as_json: bool
+) -> None:
+    r"""Ask a running server, TensorFlow Serving or ours, for a user's best items.
+
+    \b
+    triptych recommend --user 42 --model two_tower -k 5
+    triptych recommend --user 42 --model lightfm --unseen --exclude "Fargo (1996)" --grpc 127.0.0.1:8500
+    """
+    import json
+    import logging
+
+    from serving.client.client import Client
+
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning there; the outcome is told below
+    with Client(f"grpc://{grpc}" if grpc else url, model=model) as client:
+        (answer,) = client.recommend([user], k=k, exclude=[exclude], unseen=unseen)
+    if as_json:
+        ranking = [{"item": item, "score": score} for item, score in zip(answer.items, answer.scores, strict=True)]
+        click.echo(json.dumps({"model": model, "user": user, "known": answer.known, "ranking": ranking}, indent=2))
+        return
+    from serving.cli.ranking_table import print_ranking
+
+    print_ranking(answer, title=f"{model}, user {user}")
+
+
+@app.command()
+@click.option(
+    "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
+)
+@click.option(
+    "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
+@click.option("--rest-port", default=8501, show_default=True, help="REST port; 0 picks a free one.")
+@click.option("--grpc-port", default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "onnx", "tensorflow"]),
+    default="auto",
+    show_default=True,
+    help="ONNX Runtime on the twin, TensorFlow on the SavedModel, or auto: TensorFlow where there is no twin.",
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the ports."
+)
+@click.option(
+    "--monitoring-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's monitoring configuration."
+)
+@click.option(
+    "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
+)
+@click.option("--access-log/--no-access-log", default=False, show_default=True, help="One log line for each request.")
+def serve(
+    *,
+    models: Path | None,
+    model_config_file: Path | None,
+    host: str,
+    rest_port: int,
+    grpc_port: int,
+    engine: Literal["auto", "onnx", "tensorflow"],
+    workers: int,
+    monitoring_config_file: Path | None,
+    batching: bool,
+    access_log: bool,
+) -> None:
+    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
+
+    New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
+
+    \b
+    Example:
+      triptych serve --models models
+      curl -d '{"instances": ["42"]}' http://127.0.0.1:8501/v1/models/two_tower:predict
+    """
+    if models is not None and model_config_file is not None:
+        raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving.server import server
+    from serving.server import workers as several
+
+    config = server.Config(
+        models=models or (Path("models") if model_config_file is None else None),
+        model_config_file=model_config_file,
+        host=host,
+        rest_port=rest_port,
+        grpc_port=grpc_port,
+        engine=engine,
+        workers=workers,
+        monitoring_config_file=monitoring_config_file,
+        batching=batching,
+        access_log=access_log,
+    )
+    server.set_up_logging(access_log=access_log)
+    run = several.run if workers > 1 else server.run
+    run(config, lambda ready: click.echo(str(ready)))
+
+
+@app.group()
+def bench() -> None:
+    """Measure servers and indexes."""
+
+
+@bench.command(name="serve")
+@click.option("--url", "urls", multiple=True, help="A server's REST address; may be repeated.")
+@click.option("--grpc", "targets", multiple=True, metavar="HOST:PORT", help="A server's gRPC address; may be repeated.")
+@click.option("--model", default="two_tower", show_default=True, help="The model's name on every server.")
+@click.option(
+    "--signature",
+    type=click.Choice(["serving_default", "recommend"]),
+    default="serving_default",
+    show_default=True,
+    help="What is asked, each time for 10 items.",
+)
+@click.option("--users", default=943, show_default=True, help="Users 1 to this are asked for in turn.")
+@click.option("--seconds", default=3.0, show_default=True, help="How long each run is counted.")
+def bench_serve(
+    *, urls: tuple[str, ...], targets: tuple[str, ...], model: str, signature: str, users: int, seconds: float
+) -> None:
+    r"""Load servers that speak TensorFlow Serving's APIs with 1, 8 and 32 clients; of two, print the ratio.
+
+    The last column is the share of one core that the load generator itself took.
+
+    \b
+    triptych bench serve --url http://127.0.0.1:8501 --grpc 127.0.0.1:8500
+    triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 --signature recommend
+    """
+    servers = [*urls, *(f"grpc://{target}" for target in targets)] or ["http://127.0.0.1:8501"]
+    from serving.bench import serve_bench
+
+    click.echo(serve_bench.HEADING)
+    loads = serve_bench.measure(
+        servers,
+        model=model,
+        signature=signature,
+        users=users,
+        seconds=seconds,
+        on_load=lambda load: click.echo(serve_bench.describe(load)),
+    )
+    if len(servers) == 2:
+        for clients, rate, p50, p99 in serve_bench.ratios(loads):
+            click.echo(f"{clients:>7} clients: {rate:.2f} times the requests/s, {p50:.2f} the p50, {p99:.2f} the p99")

@@ -1,0 +1,78 @@
+"""The commands on folders, offline: inspect, config, label. serving.cli adds them to `triptych`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
+    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
+
+    PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
+    Any SavedModel will do, and nothing of it is executed, except with --answer.
+
+    \b
+    triptych inspect models/*/*
+    triptych inspect models/two_tower/7 --json
+    triptych inspect models/two_tower --answer 42
+    """
+    from serving.cli.inspection import report
+
+    if not report(paths, user=answer, as_json=as_json):
+        sys.exit(1)
+
+
+@click.command()
+@click.argument("models", metavar="MODELS_DIR", type=click.Path(path_type=Path))
+@click.option("--base-path", default="/models", show_default=True, help="The models folder as the server sees it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Where the files go; the models folder if not given.")
+@click.option("--label", "labels", multiple=True, help="Give this label to each model's newest version (repeatable).")
+def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str, ...]) -> None:
+    r"""Write TensorFlow Serving's models.config, batching.config and monitoring.config for a models folder.
+
+    Labels that an earlier models.config gives are kept.
+
+    \b
+    triptych config models
+    triptych config models --label stable --base-path /srv/models --out docker/config
+    """
+    from serving.config.config_files import write_configs
+
+    for path in write_configs(models, base_path=base_path, out=out or models, labels=labels):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("model")
+@click.argument("changes", nargs=-1, required=True, metavar="LABEL=VERSION…")
+@click.option(
+    "--config",
+    "path",
+    type=click.Path(path_type=Path),
+    default="models/models.config",
+    show_default=True,
+    help="The file to rewrite, in one step. A server sees that only in a mounted folder, not in a mounted file.",
+)
+@click.option("--models", type=click.Path(path_type=Path), help="The models folder; found by the file if not given.")
+def label(*, model: str, changes: tuple[str, ...], path: Path, models: Path | None) -> None:
+    r"""Move a model's version labels, in the models.config that a running server reads again.
+
+    A model that bears labels is served at those versions only: a version published later waits for its label.
+
+    \b
+    triptych label two_tower canary=7 stable=6 --config models.config
+    triptych label two_tower canary=
+    """
+    from serving.config.config_files import label_versions
+    from serving.config.labels import parse_changes
+
+    changed = label_versions(path, model, parse_changes(changes), models=models)
+    labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))
+    click.echo(f"{model}: {labels or 'no labels, the newest version answers'}")

@@ -1,0 +1,21 @@
+"""Show answers to people: the tables of the command line."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from serving.client.client import Ranked
+
+
+def print_ranking(answer: Ranked, *, title: str) -> None:
+    """Print one ranking, and above it, for a user the model does not know, whose items these are."""
+    table = Table("", "item", "score", title=Text(title), title_justify="left")
+    table.columns[0].justify = table.columns[2].justify = "right"
+    for place, (item, score) in enumerate(zip(answer.items, answer.scores, strict=True), start=1):
+        table.add_row(str(place), Text(item), f"{score:.4f}")
+    console = Console()
+    if answer.known is False:
+        console.print("The model does not know this user: these are the most popular items.")
+    console.print(table)

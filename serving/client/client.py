@@ -1,0 +1,199 @@
+"""Ask anything that speaks TensorFlow Serving for the five signatures of the contract, over REST or gRPC.
+
+    with Client("http://127.0.0.1:8501", model="two_tower") as two_tower:
+        for user, answer in zip(users, two_tower.recommend(users, k=5, unseen=True)):
+            print(user, answer.items, answer.scores)
+
+The answers are the same over both, from TensorFlow Serving and from `triptych serve`. Any number of users may be asked
+for at once: they are sent in requests of bounded size. What goes wrong is a serving.errors.Failure; an error that the
+server answered is a ServerError, which carries its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import numpy.typing as npt
+
+from serving.client.transport import Arrays, ServerError, Target, Transport, array
+from serving.contract import DEFAULT_K, PADDING
+from serving.errors import Failure
+
+__all__ = ["Client", "Ranked", "ServerError"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranked:
+    """One ranking, best first, without the places that hold no item.
+
+    Attributes:
+        items: At most k of them.
+        scores: One for each item.
+        known: Whether the model knows the user; None where the signature does not say.
+    """
+
+    items: tuple[str, ...]
+    scores: tuple[float, ...]
+    known: bool | None = None
+
+
+class Client:
+    """Asks one model of one server; to be used as a context manager, or closed."""
+
+    def __init__(
+        self,
+        server: str,
+        *,
+        model: str,
+        version: int | None = None,
+        label: str | None = None,
+        timeout: float = 5.0,
+        rows: int = 256,
+    ) -> None:
+        """Prepare to ask; the first request connects.
+
+        Args:
+            server: http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT; or file:///FOLDER, a version folder that
+                is loaded and asked in this process.
+            model: Its name on the server.
+            version: This version and no other.
+            label: The version that bears this label; the newest when neither is given.
+            timeout: Seconds for each request, not for all of them.
+            rows: Users, or items, in one request.
+
+        Raises:
+            Failure: the address is none, both version and label are given, or `rows` is below 1.
+        """
+        if rows < 1:
+            raise Failure(f"{rows} rows in a request, expected at least 1")
+        self._target = Target(model=model, version=version, label=label)
+        self._rows = rows
+        self._transport = _transport(server, timeout=timeout)
+
+    def top(self, users: Sequence[str]) -> list[Ranked]:
+        """Return each user's best items, as many as were fixed at export (signature `serving_default`)."""
+        return self._ranked("serving_default", {"user_id": _column(users)}, ks=[DEFAULT_K] * len(users))
+
+    def recommend(
+        self,
+        users: Sequence[str],
+        *,
+        k: int | Sequence[int] = DEFAULT_K,
+        exclude: Sequence[Sequence[str]] = (),
+        unseen: bool | Sequence[bool] = False,
+    ) -> list[Ranked]:
+        """Return each user's k best items; a user the model does not know gets the most popular ones.
+
+        Args:
+            users: Their ids.
+            k: For all users, or one for each.
+            exclude: For each user the items to leave out; empty: none for anybody.
+            unseen: Leave out what the user already had when the model was trained; for all users, or one for each.
+
+        Raises:
+            ServerError: the server answered with an error: an unknown model, a k below 1.
+            Failure: no connection, no answer in time, or lists of different lengths.
+        """
+        ks = _each(k, len(users))
+        return self._ranked(
+            "recommend",
+            {
+                "user_id": _column(users),
+                "k": array(ks, "int32"),
+                "exclude": _padded(exclude or [[]] * len(users)),
+                "unseen": array(_each(unseen, len(users)), "bool"),
+            },
+            ks=ks,
+        )
+
+    def similar(self, items: Sequence[str], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
+        """Return for each item the k others that are most like it, by the cosine of their embeddings."""
+        ks = _each(k, len(items))
+        return self._ranked("similar", {"item": _column(items), "k": array(ks, "int32")}, ks=ks)
+
+    def recommend_from(self, histories: Sequence[Sequence[str]], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
+        """Return k items for each list of liked items: for people who are no users yet."""
+        ks = _each(k, len(histories))
+        return self._ranked("recommend_from", {"items": _padded(histories), "k": array(ks, "int32")}, ks=ks)
+
+    def score(self, users: Sequence[str], items: Sequence[str]) -> list[float]:
+        """Return the score of each user with the item at the same place; the lowest float32 for an unknown item."""
+        answers = self._predict("score", {"user_id": _column(users), "item": _column(items)})
+        return [float(score) for answer in answers for score in answer["score"]]
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _ranked(self, signature: str, columns: Arrays, *, ks: Sequence[int]) -> list[Ranked]:
+        rows = (row for answer in self._predict(signature, columns) for row in _rows(answer))
+        return [_cut(items, scores, known, k) for (items, scores, known), k in zip(rows, ks, strict=True)]
+
+    def _predict(self, signature: str, columns: Arrays) -> Iterator[Arrays]:
+        counts = {name: len(column) for name, column in columns.items()}
+        if len(set(counts.values())) > 1:
+            raise Failure(f"{signature} asked with {counts}, expected as many of each")
+        for start in range(0, max(counts.values()), self._rows):
+            part = {name: column[start : start + self._rows] for name, column in columns.items()}
+            yield self._transport.predict(self._target, signature, part)
+
+
+def _transport(server: str, *, timeout: float) -> Transport:
+    parts = urlsplit(server)
+    # Imported by who asks for it: each takes longer to load than a request takes to answer.
+    if parts.scheme == "file":
+        from serving.client.offline import Offline
+
+        return Offline(Path(url2pathname(parts.path)))
+    if parts.scheme not in ("http", "https", "grpc") or not parts.hostname:
+        raise Failure(f"server {server!r}, expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT")
+    if parts.scheme == "grpc":
+        from serving.client.grpc import Grpc
+
+        return Grpc(server, timeout=timeout)
+    from serving.client.rest import Rest
+
+    return Rest(server, timeout=timeout)
+
+
+def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
+    return value if isinstance(value, Sequence) else [value] * count
+
+
+def _column(ids: Sequence[str]) -> npt.NDArray[Any]:
+    for text in ids:
+        if not text.isascii() and text != text.encode(errors="replace").decode():
+            raise Failure(f"id {text!r}, expected text that UTF-8 can carry")
+    return array(ids, "string")
+
+
+def _padded(rows: Sequence[Sequence[str]]) -> npt.NDArray[Any]:
+    # Padded on the left, with at least one column: TensorFlow Serving's batching with pad_variable_length_inputs fails
+    # on an empty tensor, and widens one with its very first element, in all its rows: an item there would be left out
+    # for everybody else in the request.
+    width = 1 + max(map(len, rows), default=0)
+    padded = _column([text for row in rows for text in (*[PADDING] * (width - len(row)), *row)])
+    return padded.reshape(len(rows), width)
+
+
+def _rows(answer: Arrays) -> Iterator[tuple[Sequence[str], Sequence[float], bool | None]]:
+    known = answer["known"].tolist() if "known" in answer else [None] * len(answer["item"])
+    return zip(answer["item"].tolist(), answer["score"].tolist(), known, strict=True)
+
+
+def _cut(items: Sequence[str], scores: Sequence[float], known: bool | None, k: int) -> Ranked:
+    # An answer can be wider than its k (batched with others it is as wide as the widest); past its end it is padded.
+    kept = [(item, score) for item, score in zip(items[:k], scores, strict=False) if item != PADDING]
+    return Ranked(items=tuple(item for item, _ in kept), scores=tuple(score for _, score in kept), known=known)

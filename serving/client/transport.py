@@ -1,0 +1,117 @@
+"""Carry one Predict request to anything that speaks TensorFlow Serving, and its answer or its error back.
+
+Here is what both ways have in common: serving.client.rest and serving.client.grpc give the same arrays and the
+same errors. What they try again is a connection that could not be made or that broke, a bounded number of times; a
+request that was answered, be it with an error, never is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+from serving import contract
+from serving.errors import Failure
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+"""Inputs or outputs by name; strings are str objects."""
+
+
+class ServerError(Failure):
+    """The server answered with an error.
+
+    Attributes:
+        status: The HTTP status; over gRPC the one that TensorFlow Serving gives that code over REST.
+        text: The server's own words.
+    """
+
+    def __init__(self, server: str, status: int, text: str) -> None:
+        super().__init__(f"{server} answered {status}: {' '.join(text.split())}")
+        self.status = status
+        self.text = text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """Which version of which model is asked: the newest when neither version nor label is given."""
+
+    model: str
+    version: int | None = None
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no request can say."""
+        if self.version is not None and self.label is not None:
+            raise Failure(f"version {self.version} and label {self.label} of {self.model}, expected one or none")
+
+
+class Transport(Protocol):
+    """What the client asks through."""
+
+    def predict(self, target: Target, signature: str, inputs: Arrays) -> Arrays:
+        """Return the signature's outputs in the contract's dtypes.
+
+        Raises:
+            ServerError: the server answered with an error.
+            Failure: no connection, no answer in time, or an answer that is not the contract's.
+        """
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+def array(values: object, dtype: str) -> npt.NDArray[Any]:
+    """Return `values` in one of the contract's dtypes, strings as str objects: "string" is no numpy name for them."""
+    return np.array(values, dtype=object if dtype == "string" else dtype)
+
+
+def text(strings: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a tensor of bytes, or of what is text already, as one of text."""
+    decoded = [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in strings.flat]
+    return array(decoded, "string").reshape(strings.shape)
+
+
+def checked(outputs: Arrays, signature: str, inputs: Arrays) -> Arrays:
+    """Return `outputs` if they have the contract's ranks and a row for each row asked with.
+
+    Raises:
+        ValueError: they have not.
+    """
+    rows = len(next(iter(inputs.values())))
+    for name, tensor in contract.SIGNATURES[signature].outputs.items():
+        if outputs[name].ndim != len(tensor.shape) or len(outputs[name]) != rows:
+            raise ValueError(f"{name} of shape {outputs[name].shape}, expected {rows} rows like {tensor.shape}")
+    return outputs
+
+
+def is_loopback(server: str) -> bool:
+    """Tell whether `server`, a URL, is this machine spoken to through itself."""
+    host = urlsplit(server).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def no_server(server: str) -> Failure:
+    """Return what to raise when no connection could be made."""
+    return Failure(f"no server at {server}: start one with `triptych serve`, or name another with --url or --grpc")
+
+
+def no_answer(server: str, timeout: float) -> Failure:
+    """Return what to raise when the connection was there and the answer did not come."""
+    return Failure(f"no answer from {server} within {timeout:g} s")
+
+
+def no_contract(server: str, target: Target, signature: str) -> Failure:
+    """Return what to raise when the answer is not what the contract says."""
+    return Failure(
+        f"{server} answered {signature} of {target.model} with something else than the contract's outputs, "
+        f"expected {', '.join(contract.SIGNATURES[signature].outputs)}: see `triptych inspect`"
+    )

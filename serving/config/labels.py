@@ -1,0 +1,62 @@
+"""Move version labels in a model's configuration: what a roll-out and a roll-back are to a server that is running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from serving.errors import Failure
+from serving.proto.config_pb2 import ModelConfig
+from serving.version.saved_model import is_saved_model
+
+
+def versions_of(folder: Path) -> list[int]:
+    """List the version numbers in a model's folder, ascending."""
+    return sorted(int(path.name) for path in folder.glob("*/") if path.name.isdecimal() and is_saved_model(path))
+
+
+def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
+    """Read ``canary=7`` (the label goes to this version) and ``canary=`` (the label goes).
+
+    Raises:
+        Failure: one is neither.
+    """
+    parsed: dict[str, int | None] = {}
+    for change in changes:
+        label, equals, version = change.partition("=")
+        if not label or not equals or (version and not version.isdecimal()):
+            raise Failure(f"{change!r} is no label, expected LABEL=VERSION as in canary=7, or LABEL= to take it away")
+        parsed[label] = int(version) if version else None
+    return parsed
+
+
+def relabel(model: ModelConfig, changes: Mapping[str, int | None], *, versions: Sequence[int]) -> None:
+    """Give labels to versions, or take them away, and have the server load what the labels need.
+
+    The versions that had labels before stay loaded until the next change (before the first one: the newest). A server
+    moves a label only once its version is loaded; if the version it had went at the same time, requests that name the
+    label would fail in between. It costs the memory of one version more.
+
+    Raises:
+        Failure: a label would name a version that is not there, or one to be taken away was not there.
+    """
+    if not changes and not model.version_labels:
+        return
+    labels = dict(model.version_labels)
+    loaded = set(labels.values()) or {max(versions)}
+    for label, version in changes.items():
+        if version is None and label not in labels:
+            raise Failure(f"{model.name} has no label {label}, expected one of: {', '.join(sorted(labels)) or 'none'}")
+        if version is None:
+            del labels[label]
+        else:
+            labels[label] = version
+    for label, version in labels.items():
+        if version not in versions:
+            there = ", ".join(map(str, versions))
+            raise Failure(f"{model.name} has no version {version} for label {label}, expected one of {there}")
+    model.version_labels.clear()
+    model.version_labels.update(labels)
+    model.ClearField("model_version_policy")  # the default: the newest
+    if labels:
+        model.model_version_policy.specific.versions[:] = sorted({*labels.values(), *loaded.intersection(versions)})

@@ -1,0 +1,153 @@
+"""Run one version folder: ONNX Runtime on the twin where there is one, else TensorFlow on the SavedModel.
+
+What a signature is (names, dtypes, metadata) is read from saved_model.pb with tensorboard's copy of the messages, so
+a version whose every signature has a twin never loads TensorFlow. Both engines answer with the same arrays; a string
+is bytes from TensorFlow and str from ONNX Runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tensorboard.compat.proto import meta_graph_pb2
+
+from serving.contract import TWIN
+from serving.errors import Failure
+from serving.version.saved_model import read_definitions
+from serving.version.warmup_file import read_warm_up
+from serving.wire.error_codes import Code, Refusal, invalid
+from serving.wire.tensors import KINDS, OF_NUMPY, Array, from_proto, type_name
+
+Engine = Literal["auto", "onnx", "tensorflow"]
+Run = Callable[[dict[str, Array]], dict[str, Array]]
+"""From a signature's inputs to all of its outputs; raises Refusal where the graph does."""
+
+DEFAULT = "serving_default"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signature:
+    """One signature: its definition, its inputs' dtypes and its outputs' names (both sorted), and how to run it."""
+
+    name: str
+    definition: meta_graph_pb2.SignatureDef
+    inputs: dict[str, int]
+    outputs: tuple[str, ...]
+    run: Run
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Servable:
+    """A loaded version of a model."""
+
+    model: str
+    version: int
+    signatures: dict[str, Signature]
+
+    def signature(self, name: str) -> Signature | None:
+        """Return a signature by name, "" for the default one, or None."""
+        return self.signatures.get(name or DEFAULT)
+
+
+def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> Servable:
+    """Load a version folder and answer its warm-up requests.
+
+    Raises:
+        Failure: it holds no SavedModel for serving, or no twin where only ONNX is allowed, or cannot be loaded.
+    """
+    definitions = read_definitions(folder)
+    try:
+        runs = _runs(folder, definitions, engine)
+    except Failure:
+        raise
+    except Exception as error:  # both libraries raise many kinds, and all of them mean: this folder does not load
+        raise Failure(f"{folder} does not load: {error}") from error
+    signatures = {
+        name: Signature(
+            name=name,
+            definition=definition,
+            inputs={key: definition.inputs[key].dtype for key in sorted(definition.inputs)},
+            outputs=tuple(sorted(definition.outputs)),
+            run=runs.get(name) or _no_run(name, definition),
+        )
+        for name, definition in definitions.items()
+    }
+    servable = Servable(model=model, version=version, signatures=signatures)
+    _warm_up(servable, folder)
+    return servable
+
+
+def check_dtypes(signature: Signature, inputs: dict[str, Array]) -> None:
+    """Refuse a tensor of another dtype than its input's, before an engine converts it silently."""
+    for position, (name, dtype) in enumerate(signature.inputs.items()):
+        given = OF_NUMPY[inputs[name].dtype]
+        if given != dtype:
+            found, wanted = type_name(given), type_name(dtype)
+            raise invalid(f"Expects arg[{position}] to be {wanted} but {found} is provided")
+
+
+def check_outputs(outputs: dict[str, Array], names: Iterable[str]) -> dict[str, Array]:
+    """Return the outputs that were asked for; refuse a dtype that neither API can carry."""
+    chosen = {name: outputs[name] for name in names}
+    for name, array in chosen.items():
+        if array.dtype not in OF_NUMPY:
+            known = ", ".join(kind.name for kind in KINDS.values())
+            raise Refusal(Code.UNIMPLEMENTED, f"output {name} is of type {array.dtype}; served are {known}")
+    return chosen
+
+
+def _runs(folder: Path, definitions: dict[str, meta_graph_pb2.SignatureDef], engine: Engine) -> dict[str, Run]:
+    """Choose the engine of each signature that can be run; import neither library needlessly."""
+    names = [name for name, definition in definitions.items() if _runnable(definition)]
+    twins = {} if engine == "tensorflow" else {path.stem: path for path in sorted((folder / TWIN).glob("*.onnx"))}
+    if engine == "onnx" and not twins:
+        raise Failure(f"no ONNX twin in {folder / TWIN}: export this version again or use --engine tensorflow")
+    runs: dict[str, Run] = {}
+    if twins:
+        from serving.engines import onnx
+
+        runs |= {name: onnx.load(twins[name], name, definitions[name]) for name in names if name in twins}
+    rest = {name: definitions[name] for name in names if name not in twins}
+    if rest and engine != "onnx":
+        try:
+            from serving.engines import tensorflow
+        except ModuleNotFoundError as error:
+            lacking = f"{', '.join(rest)} of {folder} has no ONNX twin and TensorFlow is not installed"
+            raise Failure(f"{lacking}: pip install 'triptych[train]'") from error
+
+        runs |= tensorflow.load(folder, rest)
+    return runs
+
+
+def _runnable(definition: meta_graph_pb2.SignatureDef) -> bool:
+    infos = (*definition.inputs.values(), *definition.outputs.values())
+    return bool(definition.outputs) and all(info.dtype and info.WhichOneof("encoding") == "name" for info in infos)
+
+
+def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:
+    """Answer for a signature that cannot run: no tensors to fetch, or no twin where TensorFlow is not allowed."""
+
+    def run(inputs: dict[str, Array]) -> dict[str, Array]:
+        if _runnable(definition):
+            raise Refusal(Code.UNIMPLEMENTED, f"signature {name} has no ONNX twin and TensorFlow is not allowed")
+        fetched = next((info.name for info in definition.outputs.values()), "")  # what initializes has none to fetch
+        raise Refusal(Code.OUT_OF_RANGE, f"Node '{fetched}' (type: 'NoOp', num of outputs: 0) does not have output 0")
+
+    return run
+
+
+def _warm_up(servable: Servable, folder: Path) -> None:
+    for number, request in enumerate(read_warm_up(folder), start=1):
+        signature = servable.signature(request.model_spec.signature_name)
+        tensors = {name: from_proto(proto) for name, proto in request.inputs.items()}
+        inputs = {name: array for name, array in tensors.items() if array is not None}
+        if signature is None or set(inputs) != set(signature.inputs):
+            raise Failure(f"{folder}: warm-up request {number} fits no signature")
+        try:
+            check_dtypes(signature, inputs)
+            signature.run(inputs)
+        except Refusal as refusal:
+            raise Failure(f"{folder}: warm-up request {number} is refused: {refusal.message}") from refusal

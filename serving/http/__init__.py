@@ -1,0 +1,1 @@
+"""HTTP/1.1: connections with limits; uses nothing of ours."""

@@ -1,0 +1,101 @@
+"""Bytes to whole HTTP/1.1 requests, through httptools, within limits of size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httptools
+
+from serving.http.messages import Limits, Request
+
+HANG_UP = -1
+"""Refused without a word: the client has changed to another protocol."""
+
+
+class RequestParser:
+    """Parses one connection's requests.
+
+    Attributes:
+        reading: whether a request has begun and is not whole yet.
+        refused: once it is not 0, nothing more is parsed: the status to refuse with, or HANG_UP.
+    """
+
+    def __init__(self, limits: Limits, begun: Callable[[], None], whole: Callable[[Request], None]) -> None:
+        self.reading = False
+        self.refused = 0
+        self.expects_continue = False
+        self._limits = limits
+        self._begun = begun
+        self._whole = whole
+        self._parser = httptools.HttpRequestParser(self)
+        self._reset()
+
+    def feed(self, data: bytes) -> None:
+        """Parse what has come; `begun` and `whole` are called on the way."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self.refused = self.refused or HANG_UP
+        except httptools.HttpParserInvalidMethodError:
+            self.refused = 501
+        except httptools.HttpParserError:  # a call-back that refuses ends up here too
+            self.refused = self.refused or 400
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun (called by httptools, as all that follow)."""
+        self.reading = True
+        self._begun()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the request target."""
+        self._target += url
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header."""
+        self._count(len(name) + len(value))
+        if len(name) == 14 and name.lower() == b"content-length" and value.isdigit():
+            if int(value) > self._limits.body:
+                self._refuse(413)
+        elif len(name) == 16 and name.lower() == b"content-encoding":
+            self._encoding = value
+        elif len(name) == 6 and name.lower() == b"expect":
+            self.expects_continue = value.lower() == b"100-continue"
+
+    def on_headers_complete(self) -> None:
+        """Note the method."""
+        self._method = self._parser.get_method()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, whether it came by length or in chunks."""
+        self._body.append(body)
+        self._size += len(body)
+        if self._size > self._limits.body:
+            self._refuse(413)
+
+    def on_message_complete(self) -> None:
+        """Hand the request over and begin anew."""
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        keep_alive = self._parser.should_keep_alive()
+        request = Request(self._method, self._target, body, self._encoding, keep_alive)
+        self._reset()
+        self._whole(request)
+
+    def _refuse(self, status: int) -> None:
+        self.refused = status
+        raise ValueError(status)  # httptools stops parsing and reports an error
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > self._limits.headers:
+            self._refuse(431)
+
+    def _reset(self) -> None:
+        self.reading = False
+        self.expects_continue = False
+        self._method = b""
+        self._target = b""
+        self._encoding = b""
+        self._body: list[bytes] = []
+        self._size = 0
+        self._head = 0

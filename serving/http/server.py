@@ -1,0 +1,52 @@
+"""HTTP/1.1 over httptools: connections with limits on size, time and number.
+
+Not uvicorn: it has no time limit on a request that trickles in and none on a reader that stops, and ASGI is one layer
+more between a request and its answer. Answers that are not the API's (no such page, no such method, too large) are
+libevent's pages, as in TensorFlow Serving.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+
+from serving.http.connection import Connection
+from serving.http.messages import Handler, Limits
+
+
+class HttpServer:
+    """The connections of one listening socket."""
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.date = formatdate(usegmt=True).encode()
+        self.loop = asyncio.get_running_loop()
+        self._sweeper = self.loop.call_later(1.0, self._sweep)
+
+    def protocol(self) -> asyncio.Protocol:
+        """Make the protocol of a new connection."""
+        return Connection(self)
+
+    async def drain(self, seconds: float) -> None:
+        """Close idle connections, let the others finish, give up after ``seconds``."""
+        self.draining = True
+        for connection in list(self.connections):
+            connection.close_if_idle()
+        end = self.loop.time() + seconds
+        while self.connections and self.loop.time() < end:
+            await asyncio.sleep(0.01)
+        for connection in list(self.connections):
+            connection.abort()
+        self._sweeper.cancel()
+
+    def _sweep(self) -> None:
+        """Once a second, end the connections that are past their time: one timer instead of one for each request."""
+        self.date = formatdate(usegmt=True).encode()
+        now = self.loop.time()
+        for connection in list(self.connections):
+            if now > connection.deadline:
+                connection.expire()
+        self._sweeper = self.loop.call_later(1.0, self._sweep)

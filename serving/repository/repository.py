@@ -1,0 +1,147 @@
+"""The loaded versions of every model: watches base paths, loads before it unloads, tries again what is broken.
+
+One thread polls, loads and decides; readers take a snapshot that it replaces in one assignment. A servable lives as
+long as somebody holds it, so a request in flight finishes on the version it began with.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.engines.engine import Servable
+from serving.errors import Failure
+from serving.repository.model_sources import ModelSource, Sources
+from serving.repository.snapshot import Snapshot, State, VersionStatus
+from serving.wire.error_codes import Code
+
+LOAD_RETRIES = 5
+RETRY_SECONDS = 60.0
+"""A version that does not load is tried again this often, this far apart: TensorFlow Serving's defaults."""
+
+log = logging.getLogger("triptych.repository")
+
+Load = Callable[[str, int, Path], Servable]
+
+
+@dataclass(kw_only=True)
+class _Version:
+    path: Path
+    state: State = State.START
+    servable: Servable | None = None
+    attempts: int = 0
+    retry_at: float = 0.0
+    error: str = ""
+
+
+class Repository:
+    """Loads and unloads what ``sources`` lists; start it with `start`, end it with `stop`.
+
+    Attributes:
+        now: what can be answered at this instant.
+    """
+
+    def __init__(self, sources: Sources, load: Load, *, poll_seconds: float = 1.0) -> None:
+        self._sources = sources
+        self._load = load
+        self._poll_seconds = poll_seconds
+        self._models: dict[str, dict[int, _Version]] = {}
+        self._known: dict[str, ModelSource] = {}
+        self.now = Snapshot()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="repository", daemon=True)
+
+    def start(self) -> None:
+        """Load everything that is wanted now, then watch for what comes.
+
+        Raises:
+            Failure: the sources cannot be read.
+        """
+        self.poll(self._sources())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop watching; what is loaded stays usable."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def poll(self, sources: list[ModelSource]) -> None:
+        """Bring what is loaded in line with what is wanted, once."""
+        self._known = {source.name: source for source in sources}
+        for name in set(self._models) - set(self._known):
+            self._unload(name, keep=set())
+        self._publish()
+        for source in sources:
+            try:
+                wanted = source.wanted()
+            except OSError as error:
+                log.warning("model %s: base path cannot be listed: %s", source.name, error)
+                continue
+            if not wanted:
+                # The last good version goes on answering: an emptied folder is more often a slip than an order.
+                log.debug("model %s: no versions under %s", source.name, source.base_path)
+                continue
+            self._follow(source.name, wanted)
+
+    def _follow(self, name: str, wanted: dict[int, Path]) -> None:
+        versions = self._models.setdefault(name, {})
+        for number, path in sorted(wanted.items()):
+            version = versions.get(number)
+            if version is None or (version.state == State.END and not version.error):
+                version = versions[number] = _Version(path=path)
+            if version.state in (State.START, State.LOADING) and time.monotonic() >= version.retry_at:
+                self._try(name, number, version)
+        # Availability first: the old version goes when a wanted one answers.
+        if any(versions[number].state == State.AVAILABLE for number in wanted):
+            self._unload(name, keep=set(wanted))
+        self._publish()
+
+    def _try(self, name: str, number: int, version: _Version) -> None:
+        version.state = State.LOADING
+        self._publish()
+        start = time.perf_counter()
+        try:
+            version.servable = self._load(name, number, version.path)
+        except Exception as failure:  # whatever a folder holds, the others are still to be watched
+            version.attempts += 1
+            version.retry_at = time.monotonic() + RETRY_SECONDS
+            log.error("model %s version %d: attempt %d: %s", name, number, version.attempts, failure)
+            if version.attempts > LOAD_RETRIES:
+                version.state, version.error = State.END, str(failure)
+            return
+        version.state = State.AVAILABLE
+        log.info("model %s version %d: loaded in %.0f ms", name, number, 1e3 * (time.perf_counter() - start))
+
+    def _unload(self, name: str, keep: set[int]) -> None:
+        for number, version in self._models[name].items():
+            if number not in keep and version.state != State.END:
+                log.info("model %s version %d: unloaded", name, number)
+                version.state, version.servable, version.error = State.END, None, ""
+
+    def _publish(self) -> None:
+        servables = {}
+        statuses = {}
+        for name, versions in self._models.items():
+            servables[name] = {number: one.servable for number, one in versions.items() if one.servable is not None}
+            statuses[name] = {number: _status(number, one) for number, one in versions.items()}
+        labels = {name: source.labels for name, source in self._known.items()}
+        self.now = Snapshot(servables=servables, labels=labels, statuses=statuses)
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(self._poll_seconds):
+            try:
+                self.poll(self._sources())
+            except (Failure, OSError) as failure:  # a configuration being edited: what is served stays as it is
+                log.warning("nothing changed: %s", failure)
+            except Exception:
+                log.exception("nothing changed")
+
+
+def _status(number: int, version: _Version) -> VersionStatus:
+    code = Code.UNKNOWN if version.error else Code.OK
+    return VersionStatus(version=number, state=version.state, code=code, message=version.error)

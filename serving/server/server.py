@@ -1,0 +1,177 @@
+"""The local server: TensorFlow Serving's REST and gRPC APIs over one repository, in one process.
+
+Needs neither TensorFlow nor a network beyond its two ports; `serving.server.workers` runs several of these.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from serving.api.observer import Observer
+from serving.api.predict import Predictor
+from serving.api.rest import RestApi
+from serving.api.rpc import MODEL, PREDICTION, RpcApi
+from serving.engines import engine
+from serving.engines.batching import new_pool
+from serving.errors import Failure
+from serving.http.messages import Limits
+from serving.http.server import HttpServer
+from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
+from serving.repository.repository import Repository
+
+DRAIN_SECONDS = 10.0
+"""How long requests in flight may take to finish once the server is told to end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What `triptych serve` is asked for; exactly one of ``models`` and ``model_config_file`` is set."""
+
+    models: Path | None = None
+    model_config_file: Path | None = None
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    engine: engine.Engine = "auto"
+    workers: int = 1
+    monitoring_config_file: Path | None = None
+    batching: bool = True
+    access_log: bool = False
+    poll_seconds: float = 1.0
+    limits: Limits = field(default_factory=Limits)
+    share_ports: bool = False
+
+    def sources(self) -> Sources:
+        """Return what lists the models to serve."""
+        if self.model_config_file is not None:
+            return from_config(self.model_config_file)
+        return from_folder(self.models or Path("models"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """Where a server answers, and how many models it has."""
+
+    models: int
+    host: str
+    rest_port: int
+    grpc_port: int
+
+    def __str__(self) -> str:
+        plural = "" if self.models == 1 else "s"
+        return (
+            f"serving {self.models} model{plural} on http://{self.host}:{self.rest_port} (REST) "
+            f"and {self.host}:{self.grpc_port} (gRPC)"
+        )
+
+
+def run(config: Config, ready: Callable[[Ready], None]) -> None:
+    """Serve until SIGTERM or SIGINT; ``ready`` is called once the first request can be answered.
+
+    Raises:
+        Failure: there is nothing to serve, or a port is taken.
+    """
+    runner: Callable[..., None] = asyncio.run
+    if sys.platform != "win32":
+        import uvloop
+
+        runner = uvloop.run
+    runner(_until_signalled(config, ready))
+
+
+async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.Event) -> None:
+    """Serve on the running event loop until ``ending`` is set; see `run`."""
+    observer = Observer(path=monitoring_path(config.monitoring_config_file), log_access=config.access_log)
+    load = observer.loading(partial(engine.load, engine=config.engine))
+    repository = Repository(config.sources(), load, poll_seconds=config.poll_seconds)
+    with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
+        await asyncio.to_thread(repository.start)
+        try:
+            if not repository.now.known():
+                where = config.model_config_file or config.models
+                raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
+            predictor = Predictor(repository, pool, batching=config.batching)
+            http = HttpServer(RestApi(predictor, observer, body_limit=config.limits.body), config.limits)
+            rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
+            healthy = health.aio.HealthServicer()
+            rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy)
+            port = listening.getsockname()[1]
+            ready(Ready(models=len(repository.now.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
+            await ending.wait()
+            await healthy.enter_graceful_shutdown()
+            rest.close()
+            await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
+        finally:
+            repository.stop()
+
+
+async def _until_signalled(config: Config, ready: Callable[[Ready], None]) -> None:
+    ending = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ending.set)
+    await serve(config, ready, ending)
+
+
+def listen(host: str, port: int, *, share: bool) -> socket.socket:
+    """Bind a TCP port; ``share`` lets other processes bind it too, and the kernel deals connections out.
+
+    Raises:
+        Failure: the port is taken, or the host is none of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if share:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise Failure(f"cannot listen on {host}:{port}: {error.strerror}; another port is --rest-port 0") from error
+    return bound
+
+
+async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServicer) -> tuple[grpc.aio.Server, int]:
+    options = [
+        ("grpc.so_reuseport", int(config.share_ports)),
+        ("grpc.max_receive_message_length", config.limits.body),
+        ("grpc.max_send_message_length", -1),
+    ]
+    server = grpc.aio.server(options=options)
+    server.add_generic_rpc_handlers(api.handlers())
+    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    for service in ("", PREDICTION, MODEL):
+        await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
+    try:
+        port = server.add_insecure_port(f"{config.host}:{config.grpc_port}")
+    except RuntimeError as error:
+        raise Failure(f"cannot listen on {config.host}:{config.grpc_port}: another port is --grpc-port 0") from error
+    await server.start()
+    return server, port
+
+
+def set_up_logging(*, access_log: bool) -> None:
+    """Send log lines to stderr: warnings always, loads and unloads, and each request if asked for."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    logging.getLogger("triptych.access").setLevel(logging.INFO if access_log else logging.WARNING)
+
+
+def one_of_many(config: Config) -> Config:
+    """Return the configuration of one worker among several."""
+    return replace(config, workers=1, share_ports=True)

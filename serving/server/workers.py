@@ -1,0 +1,119 @@
+"""Several server processes on the same two ports: started, watched, replaced when one dies, drained together."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import tempfile
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+
+from serving.errors import Failure
+from serving.server import server
+from serving.server.server import Config, Ready
+
+START_SECONDS = 120.0
+RESTART_SECONDS = 1.0
+"""A worker that died is replaced after this pause, so that one which cannot live does not keep a core busy."""
+
+log = logging.getLogger("triptych.workers")
+
+
+def run(config: Config, ready: Callable[[Ready], None]) -> None:
+    """Serve with ``config.workers`` processes until SIGTERM or SIGINT; each polls and loads the models for itself.
+
+    The kernel deals new connections out among them (SO_REUSEPORT).
+
+    Raises:
+        Failure: a port is taken, or the first worker cannot start.
+    """
+    ending = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+
+    previous = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    with tempfile.TemporaryDirectory(prefix="triptych-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by prometheus_client when a worker imports it
+        # Held, but not listened on, by this process: they keep the ports between one worker's death and the next.
+        rest, rpc = (_reserve(config.host, port) for port in (config.rest_port, config.grpc_port))
+        try:
+            ports = {"rest_port": rest.getsockname()[1], "grpc_port": rpc.getsockname()[1]}
+            _supervise(replace(server.one_of_many(config), **ports), config.workers, ready, ending)
+        finally:
+            rest.close()
+            rpc.close()
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+def _reserve(host: str, port: int):  # type: ignore[no-untyped-def]
+    server.listen(host, port, share=False).close()  # a sharing socket alone would not notice another server
+    return server.listen(host, port, share=True)
+
+
+def _supervise(config: Config, count: int, ready: Callable[[Ready], None], ending: threading.Event) -> None:
+    workers = [_Worker(config) for _ in range(count)]
+    try:
+        states = [worker.started() for worker in workers]
+        ready(states[0])
+        while not ending.is_set():
+            wait([worker.process.sentinel for worker in workers], timeout=0.2)
+            for number, worker in enumerate(workers):
+                if worker.process.exitcode is not None and not ending.wait(RESTART_SECONDS):
+                    log.error(
+                        "worker %d ended with status %s: starting another", worker.process.pid, worker.process.exitcode
+                    )
+                    workers[number] = _Worker(config)
+    finally:
+        for worker in workers:
+            worker.process.terminate()
+        for worker in workers:
+            worker.process.join(server.DRAIN_SECONDS + 5)
+            worker.process.kill()
+
+
+class _Worker:
+    """One server process and the pipe it reports on."""
+
+    def __init__(self, config: Config) -> None:
+        context = multiprocessing.get_context("spawn")  # fork would copy gRPC's and ONNX Runtime's threads half
+        self._reports, theirs = context.Pipe(duplex=False)
+        self.process: BaseProcess = context.Process(target=_work, args=(config, theirs), name="worker")
+        self.process.start()
+        theirs.close()
+
+    def started(self) -> Ready:
+        """Wait until the worker answers; return where."""
+        try:
+            report = self._reports.recv() if self._reports.poll(START_SECONDS) else None
+        except EOFError:
+            report = None
+        if isinstance(report, Ready):
+            return report
+        raise Failure(report or f"worker {self.process.pid} did not start within {START_SECONDS:.0f} s")
+
+
+def _work(config: Config, reports: Connection) -> None:
+    server.set_up_logging(access_log=config.access_log)
+    threading.Thread(target=_end_with_parent, name="orphaned", daemon=True).start()
+    try:
+        server.run(config, reports.send)
+    except Failure as failure:
+        reports.send(str(failure))
+        raise SystemExit(1) from None
+
+
+def _end_with_parent() -> None:
+    """Drain when the supervising process is gone, however it went: nobody else would ever end this one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)

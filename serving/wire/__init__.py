@@ -1,0 +1,1 @@
+"""Tensors and status codes as they go over the wire; uses proto."""

@@ -1,0 +1,68 @@
+"""The demo as a person runs it: lists side by side, and nothing left running, also on Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ratings of 40 users for 30 films."""
+    path = tmp_path_factory.mktemp("ratings") / "ratings.csv"
+    chosen = np.random.default_rng(3).random((40, 30)) < 0.3
+    rows = [f"{user},Film {item}" for user, item in np.argwhere(chosen).tolist()]
+    path.write_text("user_id,item\n" + "\n".join(rows) + "\n")
+    return path
+
+
+def demo(ratings: Path, models: Path) -> subprocess.Popen[str]:
+    arguments = ["demo", "--recipe", "tutorial", "--data", str(ratings), "--models", str(models), "--user", "7"]
+    command = [sys.executable, "-m", "export.cli", *arguments]
+    # The log level is the command's to set; what other tests have loaded into this process sets one of its own.
+    env = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+    out, err = subprocess.PIPE, subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=out, stderr=err, text=True, start_new_session=True)
+
+
+def nothing_runs(group: int) -> bool:
+    """Tell whether the process group, the demo and all that it started, is gone."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_the_demo_shows_three_lists_and_stops_what_it_started(ratings: Path, tmp_path: Path) -> None:
+    process = demo(ratings, tmp_path)
+    out, err = process.communicate(timeout=280)
+    assert process.returncode == 0, err
+    assert "the best for user 7" in out
+    assert all(model in out for model in ("two_tower", "wide_deep", "lightfm"))
+    assert sum(line.startswith("│ ") for line in out.splitlines()) == 5
+    assert "I0000" not in err
+    assert "tensorflow/core" not in err
+    assert nothing_runs(process.pid)
+
+
+def test_ctrl_c_stops_the_demo_and_its_server(ratings: Path, tmp_path: Path) -> None:
+    process = demo(ratings, tmp_path)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("exporting"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert nothing_runs(process.pid)
+    assert [path for model in tmp_path.iterdir() for path in model.iterdir()] == []

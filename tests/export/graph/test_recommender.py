@@ -1,0 +1,211 @@
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import KINDS, Tower, tiny_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.data.interactions import Interactions
+from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
+from export.graph.index import SMALL
+from export.graph.recommender import Recommender
+from export.publishing.agreement import cases, difference, first_difference, session
+from export.publishing.agreement import requests as proof
+from export.publishing.oracle import Oracle
+from export.publishing.twin import twin, write_twin
+from export.waist.factorized import Factorized
+from serving.contract import SIGNATURES
+from serving.errors import Failure
+
+EXACT = {"serving_default", "recommend", "score"}
+
+
+@pytest.fixture(scope="module")
+def answering(tiny_versions):
+    """Of each kind of model the oracle and what is held against it: function, reloaded session, twin."""
+    with ExitStack() as stack:
+        yield {
+            kind: (
+                Oracle(tiny.model, tiny.interactions).answer,
+                {
+                    "function": in_python(tiny.recommender),
+                    "session": stack.enter_context(session(tiny.folder)),
+                    "twin": twin(tiny.folder / "assets.extra" / "onnx"),
+                },
+            )
+            for kind, tiny in tiny_versions.items()
+        }
+
+
+def in_python(recommender):
+    def answer(signature, inputs):
+        found = getattr(recommender, signature)(**{n: tf.constant(v) for n, v in typed(signature, inputs).items()})
+        return {name: text(value.numpy()) for name, value in found.items()}
+
+    return answer
+
+
+def typed(signature, inputs):
+    """Empty arrays of strings keep no type of their own: tf.constant is told by a string that is there."""
+    kinds = {"string": np.str_, "int32": np.int32, "bool": np.bool_}
+    return {n: np.asarray(v, kinds[SIGNATURES[signature].inputs[n].dtype]) for n, v in inputs.items()}
+
+
+def text(values):
+    if values.dtype != object:
+        return values
+    return np.array([name.decode() for name in values.ravel()], object).reshape(values.shape)
+
+
+@st.composite
+def requests(draw, interactions):
+    user = st.sampled_from([*interactions.users.tolist(), "nobody", "", "Ünbekannt"])
+    item = st.sampled_from([*interactions.items.tolist(), "no such item", "", interactions.items[3]])
+    k = st.one_of(st.integers(1, 12), st.integers(1, len(interactions.items) + 3), st.just(2**31 - 1))
+    signature = draw(st.sampled_from(sorted(SIGNATURES)))
+    rows, width = draw(st.integers(0, 5)), draw(st.one_of(st.integers(0, 6), st.just(50)))
+    columns = {"user_id": user, "item": item, "k": k, "unseen": st.booleans()}
+    inputs = {}
+    for name, tensor in SIGNATURES[signature].inputs.items():
+        dtype = object if tensor.dtype == "string" else tensor.dtype
+        one = st.lists(item, min_size=width, max_size=width) if len(tensor.shape) == 2 else columns[name]
+        values = draw(st.lists(one, min_size=rows, max_size=rows))
+        inputs[name] = np.array(values, dtype).reshape((rows, width)[: len(tensor.shape)])
+    return signature, inputs
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_signature_answers_like_numpy_in_python_in_a_session_and_in_the_twin(kind, answering, tiny_interactions):
+    oracle, found = answering[kind]
+
+    @settings(max_examples=150, derandomize=True, deadline=None)
+    @given(requests(tiny_interactions))
+    def holds(request):
+        signature, inputs = request
+        expected = oracle(signature, inputs)
+        for where, answer in found.items():
+            got = answer(signature, inputs)
+            assert difference(expected, got) is None, where
+            if signature in EXACT:
+                assert {n: v.tolist() for n, v in got.items()} == {n: v.tolist() for n, v in expected.items()}, where
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_signature_defs_are_the_contract_to_the_letter(kind, tiny_versions):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as running:
+        found = tf.compat.v1.saved_model.load(running, ["serve"], str(tiny_versions[kind].folder)).signature_def
+        assert {name: signature_of(s) for name, s in found.items() if name != "__saved_model_init_op"} == {
+            name: (
+                {n: (t.dtype, t.shape) for n, t in s.inputs.items()},
+                {n: (t.dtype, t.shape) for n, t in s.outputs.items()},
+            )
+            for name, s in SIGNATURES.items()
+        }
+        assert {s.method_name for n, s in found.items() if n in SIGNATURES} == {"tensorflow/serving/predict"}
+
+
+def signature_of(found):
+    """Names, dtypes and shapes of a SignatureDef's inputs and outputs."""
+    return tuple(
+        {
+            name: (tf.as_dtype(t.dtype).name, tuple(None if d.size == -1 else d.size for d in t.tensor_shape.dim))
+            for name, t in tensors.items()
+        }
+        for tensors in (found.inputs, found.outputs)
+    )
+
+
+@pytest.mark.parametrize(
+    ("signature", "inputs", "message"),
+    [
+        ("recommend", {"user_id": ["1"], "k": [0], "exclude": [[""]], "unseen": [False]}, "k must be at least 1"),
+        ("similar", {"item": ["x", "y"], "k": [3, -1]}, "k must be at least 1"),
+        ("recommend_from", {"items": [[""]], "k": [0]}, "k must be at least 1"),
+        ("recommend_from", {"items": [[""], [""]], "k": [1]}, "all inputs must have the same number of rows"),
+        ("score", {"user_id": ["1", "2"], "item": ["x"]}, "all inputs must have the same number of rows"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused_in_one_sentence(signature, inputs, message, tiny_version):
+    with session(tiny_version.folder) as answer:
+        for ask in (answer, in_python(tiny_version.recommender)):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=rf"assertion failed: \[{message}\]\n"):
+                ask(signature, inputs)
+
+
+def test_everything_is_kept_once_and_what_users_have_is_kept_sparse(tiny_versions):
+    for tiny in tiny_versions.values():
+        reader = tf.train.load_checkpoint(str(tiny.folder / "variables" / "variables"))
+        shapes = sorted(shape for shape in reader.get_variable_to_shape_map().values() if len(shape) == 2)
+        towers = [[32, 8]] + [[42, 8]] * (tiny.model.history_model is not None)
+        assert shapes == sorted([[10, 10], [10, 41], *towers])
+
+
+def test_what_no_signature_reads_is_not_kept(tiny_version):
+    loaded = tf.saved_model.load(str(tiny_version.folder))
+    assert sorted(loaded.signatures) == sorted(SIGNATURES)
+    assert not [part for part in loaded.state if isinstance(part, tf.Module)]
+
+
+@pytest.mark.parametrize("size", [3, SMALL + 700])
+def test_catalogues_of_a_few_items_and_of_many_answer_like_numpy(size, tmp_path):
+    rng = np.random.default_rng(size)
+    names = [f"item {i}" for i in range(size)]
+    interactions = Interactions.from_ids([str(i % 9) for i in range(size)], names)
+    users = interactions.users
+    model = Factorized(
+        query_model=Tower(users, rng.standard_normal((len(users), 5), dtype=np.float32), rows=False),
+        vectors=rng.standard_normal((size, 5), dtype=np.float32),
+        item_biases=rng.standard_normal(size, dtype=np.float32),
+        user_biases=rng.standard_normal(len(users), dtype=np.float32),
+    )
+    Recommender(model, interactions).save(tmp_path)
+    write_twin(tmp_path, tmp_path / "twin")
+    expected = list(cases(Oracle(model, interactions).answer, proof(interactions)))
+    with session(tmp_path) as answer:
+        assert first_difference(expected, answer) is None
+    assert first_difference(expected, twin(tmp_path / "twin")) is None
+
+
+def test_fold_in_solves_the_normal_equations_of_implicit_matrix_factorization():
+    rng = np.random.default_rng(3)
+    items = (rng.standard_normal((300, 12)) * np.geomspace(0.1, 10, 12)).astype(np.float32)
+    items[:, 10:] *= 100, 0
+    scale = np.array([1] * 10 + [np.sqrt((items[:, :10] ** 2).sum() / 10 / (items[:, 10] ** 2).sum()), 0])
+    scaled = items * scale
+    liked = scaled[[3, 50, 51, 200, 299]]
+    gram = scaled.T @ scaled
+    ridge = RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram))
+    exact = np.linalg.solve(gram + ridge + ALPHA * liked.T @ liked, (1 + ALPHA) * liked.sum(axis=0))
+    asked = np.vstack([items[[3, 50, 51, 200, 299]], np.zeros((3, 12), np.float32)])
+    found = fold_in(tf.constant(asked[None]), tf.constant(whitening(items)))
+    np.testing.assert_allclose(found[0], exact * scale, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"vectors": np.zeros((3, 8), np.float32)},
+            "the model has (3, 40, 30) item vectors, item biases and user biases, expected (40, 40, 30)",
+        ),
+        (
+            {"item_biases": np.full(40, np.nan, np.float32)},
+            "item_biases of the model hold NaN or infinity, expected numbers: try a lower learning rate",
+        ),
+    ],
+)
+def test_a_model_that_does_not_fit_or_diverged_is_refused(change, message, tiny_interactions):
+    with pytest.raises(Failure) as refused:
+        Recommender(replace(tiny_model(tiny_interactions, "plain"), **change), tiny_interactions)
+    assert str(refused.value) == message
+
+
+def test_an_item_without_a_name_is_refused(tiny_interactions):
+    nameless = replace(tiny_interactions, items=np.array(["", *tiny_interactions.items[1:]]))
+    with pytest.raises(Failure, match="an item has the empty name"):
+        Recommender(tiny_model(tiny_interactions, "plain"), nameless)

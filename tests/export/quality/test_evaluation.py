@@ -1,0 +1,211 @@
+"""The evaluation on data small enough to rank by hand, and the models' and commands' way through it."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from dataclasses import asdict, replace
+from operator import itemgetter
+from pathlib import Path
+from subprocess import run as process
+
+import numpy as np
+import pytest
+
+from export.data.interactions import Interactions
+from export.models.recipes import RECIPES, TUNED
+from export.publishing import recorded_figures
+from export.quality import html_report, leaderboard, tune
+from export.quality.baselines import popular
+from export.quality.evaluation import TFRS_FIGURE, best, evaluate
+from export.quality.protocols import Split, split
+from serving.contract import MODELS
+
+
+def interactions(*pairs: str) -> Interactions:
+    """Read ``"ab"`` as: user a has item b; all three users and four items are known in each."""
+    whole = Interactions.from_ids([pair[0] for pair in (*pairs, *ALL)], [pair[1] for pair in (*pairs, *ALL)])
+    kept = {(f"{pair[0]}", f"{pair[1]}") for pair in pairs}
+    rows = [(str(whole.users[u]), str(whole.items[i])) for u, i in zip(whole.user, whole.item, strict=True)]
+    seen: set[tuple[str, str]] = set()
+    mask = [row in kept and not (row in seen or seen.add(row)) for row in rows]  # type: ignore[func-returns-value]
+    return whole.rows(np.array(mask))
+
+
+ALL = tuple(user + item for user in "abc" for item in "wxyz")
+
+
+def by_hand(train: Interactions, test: Interactions) -> Split:
+    return Split(protocol="by hand", train=train, given=train, test=test)
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    """60 users of three tastes over 30 items, with times."""
+    rng = np.random.default_rng(1)
+    pairs = [(u, i) for u in range(60) for i in range(30) if rng.random() < (0.7 if i % 3 == u % 3 else 0.08)]
+    return Interactions.from_ids(
+        [f"{u + 1}" for u, _ in pairs], [f"i{i:02}" for _, i in pairs], rng.permutation(len(pairs))
+    )
+
+
+def test_figures_of_three_users_are_those_worked_out_by_hand() -> None:
+    # a has w and is to find z; b has x and is to find w and y; c has y and its one test item is y, so it is skipped.
+    parts = by_hand(interactions("aw", "bx", "cy"), interactions("az", "bw", "by", "cy"))
+    scores = np.array([[4, 3, 2, 1], [1, 4, 3, 2], [0, 0, 0, 0]], np.float32)  # a: x y z; b: y z w
+    outcome = evaluate(parts, lambda users, given: scores[users])
+    assert outcome.users.tolist() == [0, 1]
+    second = (1 + 1 / np.log2(4)) / (1 + 1 / np.log2(3))
+    assert {name: values.tolist() for name, values in outcome.per_user.items()} == {
+        "ndcg@10": [1 / np.log2(4), pytest.approx(second)],
+        "recall@10": [1.0, 1.0],
+        "recall@100": [1.0, 1.0],
+        "precision@10": [0.1, 0.2],
+        "map@10": [pytest.approx(1 / 3), pytest.approx((1 + 2 / 3) / 2)],
+        "mrr": [pytest.approx(1 / 3), 1.0],
+        "hit_rate@10": [1.0, 1.0],
+    }
+    assert outcome.figures()[TFRS_FIGURE] == 1.0  # four items: each is among the first hundred
+
+
+def test_what_is_given_is_left_out_of_the_ranking() -> None:
+    parts = by_hand(interactions("aw", "ax"), interactions("ay"))
+    outcome = evaluate(parts, lambda users, given: np.array([[9, 8, 1, 0]], np.float32))
+    assert outcome.top[0, :2].tolist() == [2, 3]
+
+
+def test_the_tfrs_figure_counts_rows_and_leaves_nothing_out() -> None:
+    rng = np.random.default_rng(0)
+    names = [f"i{i:03}" for i in range(300)]
+    whole = Interactions.from_ids(["u", "v"] * 150, names)
+    parts = by_hand(whole.rows(np.arange(0, 300, 2)), whole.rows(np.arange(1, 300, 2)))
+    scores = rng.normal(size=(2, 300)).astype(np.float32)
+    test = list(zip(parts.test.user, parts.test.item, strict=True))
+    expected = np.mean([(scores[u] > scores[u, i]).sum() < 100 for u, i in test])
+    assert evaluate(parts, lambda users, given: scores[users]).figures()[TFRS_FIGURE] == pytest.approx(expected)
+
+
+def test_users_pass_in_blocks_without_a_difference(data: Interactions, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = split(data, "random-80-20")
+    whole = evaluate(parts, popular(parts.train, 0)).figures()
+    monkeypatch.setattr("export.quality.evaluation.BLOCK", 7)
+    assert evaluate(parts, popular(parts.train, 0)).figures() == pytest.approx(whole)
+
+
+def test_best_ranks_equal_scores_by_column() -> None:
+    scores = np.random.default_rng(4).integers(0, 4, (50, 30)).astype(np.float32)
+    expected = np.argsort(-scores, axis=1, kind="stable")[:, :10]
+    assert best(scores, 10).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("protocol", ["random-80-20", "new-users"])
+@pytest.mark.parametrize("model", MODELS)
+def test_each_tuned_model_finds_tastes_that_popularity_does_not(data: Interactions, model: str, protocol: str) -> None:
+    parts = split(data, protocol)
+    config = replace(RECIPES[model][TUNED], epochs=15)
+    run = leaderboard.run(leaderboard.entry(model, TUNED, config), parts, seed=3)
+    floor = evaluate(parts, popular(parts.train, 0)).figures()["ndcg@10"]
+    assert run.outcome.figures()["ndcg@10"] > 1.25 * floor
+    assert len(run.losses) == 15
+    assert set(run.row()) >= {"model", "recipe", "seed", "ndcg@10", "recall@10", "coverage@10", TFRS_FIGURE}
+
+
+def test_the_summary_is_the_mean_and_deviation_over_seeds(data: Interactions) -> None:
+    parts = split(data, "temporal")
+    entry = leaderboard.baselines()[3]
+    runs = [leaderboard.run(entry, parts, seed=seed) for seed in (1, 2, 3)]
+    values = [run.outcome.figures()["mrr"] for run in runs]
+    line = leaderboard.summary(runs)[0]
+    assert (line["model"], line["seeds"]) == ("ials", 3)
+    assert line["mrr"] == (pytest.approx(np.mean(values)), pytest.approx(np.std(values, ddof=1)))
+
+
+def test_the_report_is_one_page_with_all_it_shows(data: Interactions, tmp_path: Path) -> None:
+    parts = split(data, "random-80-20")
+    runs = [leaderboard.run(entry, parts, seed=1) for entry in leaderboard.baselines()]
+    page = html_report.write(tmp_path / "new", parts, runs, user="42").read_text(encoding="utf-8")
+    assert re.findall(r"(?:src|href)=\"(?!data:)", page) == []
+    assert page.count("data:image/svg+xml;base64,") == 4
+    assert all(f"<td>{name}<td>baseline" in page for name in ("popular", "item_knn", "ease", "ials"))
+    first = html_report.lists(parts, runs, "42")[0]
+    assert first[0] == "popular"
+    assert [f">{item}" in page for item, _ in first[1]] == [True] * 10
+    assert html_report.write(tmp_path / "new", parts, runs).read_text(encoding="utf-8") == page
+
+
+def test_popularity_bias_is_the_share_of_the_most_popular_tenth(data: Interactions) -> None:
+    parts = split(data, "random-80-20")
+    run = leaderboard.run(leaderboard.baselines()[0], parts, seed=1)
+    popularity = parts.train.popularity()
+    top = np.argsort(-popularity, kind="stable")[:3].tolist()
+    expected = np.mean([item in top for items in run.outcome.top.tolist() for item in items])
+    assert html_report.popular_share(parts, run.outcome.top) == pytest.approx(expected)
+
+
+def test_a_search_tries_the_recipe_first_and_reports_every_trial(
+    data: Interactions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(tune.SPACES, "lightfm", {"epochs": (1, 3, False), "learning_rate": (0.01, 0.1, True)})
+    monkeypatch.setitem(RECIPES["lightfm"], TUNED, replace(RECIPES["lightfm"][TUNED], epochs=2))
+    told: list[str] = []
+    found = tune.search("lightfm", data, trials=3, seed=1, on_trial=told.append)
+    assert len(found["trials"]) == len(told) == 3
+    assert found["trials"][0]["config"]["epochs"] == 2
+    assert found["best"]["value"] == max(trial["value"] for trial in found["trials"])
+    assert found == tune.search("lightfm", data, trials=3, seed=1, on_trial=told.append)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_tuned_recipe_is_the_best_of_the_search_that_is_kept(model: str) -> None:
+    kept = json.loads((tune.SEARCHES / f"{model}.json").read_text(encoding="utf-8"))
+    assert kept["best"] == max(kept["trials"], key=itemgetter("value"))
+    assert kept["fixed"] | kept["best"]["config"] == asdict(RECIPES[model][TUNED])
+    assert kept["space"] == {name: list(bounds) for name, bounds in tune.SPACES[model].items()}
+
+
+def test_recorded_figures_are_found_for_the_same_values_and_data_only(data: Interactions, tmp_path: Path) -> None:
+    parts, file = split(data, "random-80-20"), tmp_path / "figures.json"
+    config = RECIPES["lightfm"]["tutorial"]
+    run = leaderboard.run(leaderboard.entry("lightfm", "tutorial", config), parts, seed=1)
+    recorded_figures.record("random-80-20", leaderboard.summary([run]), data, machine="here", file=file)
+    recorded_figures.record("temporal", leaderboard.summary([run]), data, machine="here", file=file)
+    found = recorded_figures.figures("lightfm", config, data, file=file)
+    assert found is not None
+    assert found["random-80-20"]["ndcg@10"] == round(run.outcome.figures()["ndcg@10"], 4)
+    assert set(found) == {"random-80-20", "temporal"}
+    assert recorded_figures.figures("lightfm", replace(config, epochs=11), data, file=file) is None
+    assert recorded_figures.figures("lightfm", config, parts.train, file=file) is None
+
+
+def test_the_command_writes_rows_and_a_report(data: Interactions, tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    rows = zip(data.users[data.user], data.items[data.item], data.timestamp, strict=True)
+    table.write_text("user_id,item,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in rows), encoding="utf-8")
+    command = [
+        sys.executable,
+        "-m",
+        "export.cli",
+        "evaluate",
+        "lightfm",
+        "--data",
+        str(table),
+        "--protocol",
+        "temporal",
+    ]
+    options = ["--seeds", "2", "--epochs", "3", "--json", str(tmp_path / "o.json"), "--report", str(tmp_path / "r")]
+    done = process([*command, *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    written = json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))
+    assert written["protocol"] == "temporal"
+    runs = [(row["model"], row["recipe"], row["seed"]) for row in written["rows"]]
+    base = [("popular", "baseline", 42), ("item_knn", "baseline", 42), ("ease", "baseline", 42)]
+    assert runs == [
+        *base,
+        ("ials", "baseline", 42),
+        ("ials", "baseline", 43),
+        ("lightfm", TUNED, 42),
+        ("lightfm", TUNED, 43),
+    ]
+    assert "lightfm" in done.stdout
+    assert (tmp_path / "r" / html_report.NAME).exists()

@@ -1,0 +1,86 @@
+"""The protocols on a small set of interactions whose splits can be checked by eye."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from export.data.interactions import Interactions
+from export.quality.protocols import PROTOCOLS, split
+from serving.errors import Failure
+
+Rows = set[tuple[int, int, int]]
+
+
+def rows(interactions: Interactions) -> Rows:
+    columns = interactions.user, interactions.item, interactions.timestamp
+    return {(int(u), int(i), int(t)) for u, i, t in zip(*columns, strict=True)}
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    """50 users with 4 to 30 items each, in an order of time that is not that of the items."""
+    rng = np.random.default_rng(5)
+    pairs = [(u, int(i)) for u in range(50) for i in rng.permutation(60)[: rng.integers(4, 31)]]
+    ids = [f"u{u}" for u, _ in pairs], [f"i{i:02}" for _, i in pairs]
+    return Interactions.from_ids(*ids, rng.permutation(len(pairs)))
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_protocol_parts_every_row_into_what_is_learnt_given_and_found(data: Interactions, protocol: str) -> None:
+    parts = split(data, protocol)
+    pieces = [parts.train, parts.test] + ([parts.given] if parts.new_users else [])
+    assert sum(map(len, pieces)) == len(data)
+    assert set.union(*map(rows, pieces)) == rows(data)
+    assert parts.protocol == protocol
+    assert parts.train.users is data.users
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_protocol_repeats_and_does_not_depend_on_the_order_of_the_rows(data: Interactions, protocol: str) -> None:
+    shuffled = data.rows(np.random.default_rng(0).permutation(len(data)))
+    first, again = split(data, protocol), split(shuffled, protocol)
+    assert (rows(first.train), rows(first.test)) == (rows(again.train), rows(again.test))
+
+
+@pytest.mark.parametrize("protocol", ["random-80-20", "ua", "new-users"])
+def test_another_seed_draws_other_rows(data: Interactions, protocol: str) -> None:
+    assert rows(split(data, protocol).test) != rows(split(data, protocol, seed=1).test)
+
+
+def test_random_80_20_holds_out_a_fifth_of_the_rows(data: Interactions) -> None:
+    assert len(split(data, "random-80-20").train) == len(data) * 8 // 10
+
+
+def test_temporal_holds_out_the_last_fifth_of_each_user(data: Interactions) -> None:
+    parts = split(data, "temporal")
+    for user in range(50):
+        times = sorted(data.timestamp[data.user == user])
+        held = sorted(parts.test.timestamp[parts.test.user == user])
+        assert held == times[len(times) - len(times) // 5 :]
+
+
+def test_ua_holds_out_ten_rows_of_each_user_but_never_more_than_half(data: Interactions) -> None:
+    counts = np.bincount(data.user)
+    held = np.bincount(split(data, "ua").test.user, minlength=50)
+    assert held.tolist() == np.minimum(10, counts // 2).tolist()
+
+
+def test_new_users_are_unknown_in_training_and_have_half_of_their_items_given(data: Interactions) -> None:
+    parts = split(data, "new-users")
+    new = np.unique(parts.given.user)
+    counts = np.bincount(data.user)
+    assert len(new) == 5
+    assert not np.isin(new, parts.train.user).any()
+    assert np.bincount(parts.given.user, minlength=50)[new].tolist() == ((counts[new] + 1) // 2).tolist()
+
+
+def test_an_unknown_protocol_is_one_sentence(data: Interactions) -> None:
+    with pytest.raises(Failure, match=r"^no protocol 'best', expected one of random-80-20, temporal, ua, new-users$"):
+        split(data, "best")
+
+
+def test_too_little_data_is_one_sentence() -> None:
+    tiny = Interactions.from_ids(["a", "b"], ["x", "y"])
+    with pytest.raises(Failure, match="temporal leaves nothing to find of 2 interactions"):
+        split(tiny, "temporal")

@@ -1,0 +1,141 @@
+"""The main job on the real MovieLens 100k: trained, published, compared with what was trained, repeated."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export.data import movielens
+from export.data.interactions import Interactions
+from export.models.recipes import RECIPES, LightFMConfig
+from export.publishing.agreement import Answer, session
+from lightfm_adapter.training import Settings, fit
+from serving.contract import MODELS
+from serving.version.inspect import inspect
+from serving.version.saved_model import INIT_OP, read_definitions
+
+ROOT = Path(__file__).parents[2]
+TRIPTYCH = [sys.executable, "-m", "export.cli"]
+
+DIGEST = """
+import hashlib, sys
+from dataclasses import replace
+from export import pipeline
+from export.data import movielens
+from export.publishing.manifest import Origin
+from export.models.recipes import RECIPES
+
+data = movielens.load()
+for model, recipes in RECIPES.items():
+    for recipe, config in recipes.items():
+        short = replace(config, epochs=2)
+        made = pipeline.train(Origin(model=model, recipe=recipe, config=short, seed=7, data="100k"), data)
+        digest = hashlib.sha256(made.query_model(data.users).numpy().tobytes())
+        for part in (made.vectors, made.item_biases, made.user_biases):
+            digest.update(part.tobytes())
+        print(model, recipe, digest.hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def data() -> Interactions:
+    return movielens.load("100k")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train and publish the three models with the tutorial recipe, as a user does."""
+    folder = tmp_path_factory.mktemp("trained") / "models"
+    command = [*TRIPTYCH, "train", "--recipe", "tutorial", "--models", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lightfm(models: Path) -> Iterator[Answer]:
+    with session(models / "lightfm" / "1") as answer:
+        yield answer
+
+
+def test_the_signatures_of_the_three_models_are_equal_to_the_letter(models: Path) -> None:
+    found = []
+    for model in MODELS:
+        assert inspect(models / model / "1").differences == ()
+        definitions = read_definitions(models / model / "1")
+        found.append({name: definition for name, definition in definitions.items() if name != INIT_OP})
+    assert found[0] == found[1] == found[2]
+
+
+def test_saved_model_cli_shows_the_same_for_the_three_models(models: Path) -> None:
+    shown = []
+    for model in MODELS:
+        version = str(models / model / "1")
+        command = [Path(sys.executable).with_name("saved_model_cli"), "show", "--dir", version]
+        command += ["--tag_set", "serve", "--signature_def", "serving_default"]
+        shown.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert shown[0] == shown[1] == shown[2]
+    assert "inputs['user_id'] tensor_info:\n      dtype: DT_STRING\n      shape: (-1)" in shown[0]
+    assert "outputs['item'] tensor_info:\n      dtype: DT_STRING\n      shape: (-1, 10)" in shown[0]
+    assert "outputs['score'] tensor_info:\n      dtype: DT_FLOAT\n      shape: (-1, 10)" in shown[0]
+
+
+def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data: Interactions) -> None:
+    config = RECIPES["lightfm"]["tutorial"]
+    assert isinstance(config, LightFMConfig)
+    settings = Settings(
+        components=config.components,
+        epochs=config.epochs,
+        learning_rate=config.learning_rate,
+        max_sampled=config.max_sampled,
+    )
+    ids = zip(data.users[data.user].tolist(), data.items[data.item].tolist(), strict=True)
+    fitted = fit(data.users.tolist(), data.items.tolist(), list(ids), settings, on_epoch=lambda _: None)
+    answer = lightfm("serving_default", {"user_id": data.users.astype(object)})
+    place = {item: number for number, item in enumerate(data.items.tolist())}
+    for user in range(len(data.users)):
+        predicted = fitted.model.predict(user, np.arange(len(data.items)))
+        found = np.array([place[item] for item in answer["item"][user]])
+        np.testing.assert_allclose(predicted[found], np.sort(predicted)[::-1][:10], atol=1e-5)
+        np.testing.assert_allclose(answer["score"][user], predicted[found], atol=1e-5)
+
+
+def test_training_again_with_the_same_seed_gives_the_same_model_to_the_bit() -> None:
+    runs = [
+        subprocess.run([sys.executable, "-c", DIGEST], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1]
+    assert len(set(runs[0].splitlines())) == sum(map(len, RECIPES.values()))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--data", "{tmp}/empty.csv"], "is empty, expected a header"),
+        (["--data", "{tmp}/columns.csv"], "has no column 'user_id'"),
+        (["--data", "{tmp}/nowhere.csv"], "no file "),
+        (["--data", "2m"], "no MovieLens of size '2m'"),
+        (["--recipe", "best"], "two_tower has no recipe 'best', expected one of tuned, tutorial"),
+        (["--epochs", "0"], "two_tower: epochs is 0, expected at least 1"),
+        (["lightfm", "--batch", "9"], "--batch is no hyper-parameter of lightfm"),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_refused_in_one_sentence(
+    tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "columns.csv").write_text("user,item\n1,Fargo\n")
+    given = [argument.format(tmp=tmp_path) for argument in arguments]
+    command = [*TRIPTYCH, "train", "--models", str(tmp_path / "models"), *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert done.stderr.startswith("triptych: ")
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "models").exists()

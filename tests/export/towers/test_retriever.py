@@ -1,0 +1,35 @@
+"""How the two TFRS models are trained: what is kept of the weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from export.data.interactions import Interactions
+from export.models import two_tower
+from export.models.recipes import CATALOGUE, TwoTowerConfig
+from export.towers.retriever import momentum
+
+
+def vectors(averaging: float) -> npt.NDArray[np.float32]:
+    """Train for 16 steps."""
+    pairs = np.argwhere(np.random.default_rng(5).random((20, 12)) < 0.4)
+    some = Interactions.from_ids([f"u{user}" for user, _ in pairs], [f"i{item}" for _, item in pairs])
+    config = TwoTowerConfig(
+        loss=CATALOGUE, embedding=4, epochs=16, batch=20, learning_rate=0.1, dropout=0.3, averaging=averaging
+    )
+    return two_tower.train(some, config, seed=1).vectors
+
+
+def test_a_moving_average_reaches_back_over_an_eighth_of_the_training_at_most() -> None:
+    assert momentum(0.99, steps=8000) == 0.99
+    assert momentum(0.99, steps=80) == pytest.approx(0.9)
+    assert momentum(0.99, steps=16) == pytest.approx(0.5)
+    assert momentum(0.99, steps=3) == 0.0
+
+
+def test_what_is_kept_is_the_moving_average_where_one_is_asked_for() -> None:
+    last, half, most = (vectors(averaging) for averaging in (0.0, 0.5, 0.99))
+    assert np.abs(half - last).max() > 0.01
+    np.testing.assert_array_equal(most, half)

@@ -1,0 +1,101 @@
+"""The commands of serving.cli, run as people run them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from standin import ITEMS, stand_in
+
+from export.cli.commands import app
+
+HEAVY = ("tensorflow", "onnxruntime", "grpc", "numpy", "requests", "rich", "google.protobuf", "tensorboard", "uvicorn")
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], click.Command]:
+    found: dict[tuple[str, ...], click.Command] = {}
+    for name, command in group.commands.items():
+        inner = commands(command, (*path, name)) if isinstance(command, click.Group) else {(*path, name): command}
+        found.update(inner)
+    return found
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "export.cli", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with stand_in() as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", commands(app), ids=" ".join)
+def test_every_command_has_an_example_in_its_help_and_every_option_a_word(path):
+    command = commands(app)[path]
+    assert f"triptych {' '.join(path)}" in (command.help or "")
+    assert [option.name for option in command.params if isinstance(option, click.Option) and not option.help] == []
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\nfrom export.cli import app\n"
+        "for path in ([], *map(str.split, sys.argv[1:])):\n"
+        "    try:\n        app([*path, '--help'])\n    except SystemExit as done:\n        assert done.code == 0\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *map(" ".join, commands(app))]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert result.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_recommend_prints_a_table(server, protocol):
+    address = ["--url", server.rest] if protocol == "rest" else ["--grpc", server.grpc.removeprefix("grpc://")]
+    result = run("recommend", "--user", "42", "--model", "two_tower", "-k", "3", *address)
+    lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
+    assert lines == [["1", ITEMS[0], "4.0000"], ["2", ITEMS[1], "3.5000"], ["3", ITEMS[2], "3.0000"]]
+    assert result.stdout.startswith("two_tower, user 42")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_recommend_prints_json_for_machines(server):
+    options = ("--unseen", "--exclude", ITEMS[1], "--exclude", ITEMS[2], "-k", "2", "--json", "--url", server.rest)
+    result = run("recommend", "--user", "42", "--model", "lightfm", *options)
+    assert json.loads(result.stdout) == {
+        "model": "lightfm",
+        "user": "42",
+        "known": True,
+        "ranking": [{"item": ITEMS[3], "score": 2.25}, {"item": ITEMS[4], "score": 2.0}],
+    }
+
+
+def test_recommend_says_plainly_that_a_user_is_unknown(server):
+    result = run("recommend", "--user", "nobody", "--model", "two_tower", "-k", "1", "--url", server.rest)
+    assert result.stdout.splitlines()[0] == "The model does not know this user: these are the most popular items."
+    assert ITEMS[0] in result.stdout
+    assert result.returncode == 0
+
+
+def test_recommend_from_an_unknown_model_is_one_sentence(server):
+    result = run("recommend", "--user", "42", "--model", "nope", "--url", server.rest)
+    sentence = f"triptych: {server.rest} answered 404: Servable not found for request: Latest(nope)\n"
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", sentence)
+
+
+def test_recommend_without_a_server_is_one_sentence():
+    result = run("recommend", "--user", "42", "--model", "two_tower", "--url", "http://127.0.0.1:9")
+    assert result.stderr.startswith("triptych: no server at http://127.0.0.1:9: start one with `triptych serve`")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+
+
+def test_a_package_that_is_not_installed_is_one_sentence():
+    code = "import sys; sys.modules['httptools'] = None; from export.cli import main; main()"
+    command = [sys.executable, "-c", code, "bench", "serve"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert result.stderr.startswith("triptych: httptools is not installed: install triptych[serve] to serve")

@@ -1,0 +1,169 @@
+"""Joined or alone, a request gets the same answer: with either engine, beside others, beside one that is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from live import live, predict
+
+from serving.engines import batching, engine
+from serving.engines.batching import Batcher
+from serving.engines.engine import Signature
+from serving.wire.error_codes import Refusal
+from serving.wire.tensors import strings
+
+USERS = ["1", "2", "3", "nobody", ""]
+ITEMS = ["Film 1 (1991)", "Film 2 (1992)", "Amélie (2001)", "日本", "no such film", ""]
+
+
+@pytest.fixture(scope="module", params=["onnx", "tensorflow"])
+def servable(request, tiny_version):
+    return engine.load("m", 1, tiny_version.folder, engine=request.param)
+
+
+def texts(values, *shape):
+    return strings(list(values), shape)
+
+
+def row_lists(width):
+    return st.lists(st.sampled_from(ITEMS), min_size=width, max_size=width)
+
+
+@st.composite
+def requests(draw, signature):
+    """Draw one request: rows alike in width, as JSON and TensorProto have them."""
+    rows = draw(st.integers(1, 3))
+    users = texts(draw(st.lists(st.sampled_from(USERS), min_size=rows, max_size=rows)), rows)
+    width = draw(st.integers(0, 3))
+    some = texts([item for _ in range(rows) for item in draw(row_lists(width))], rows, width)
+    k = np.array(draw(st.lists(st.sampled_from([-1, 0, 1, 2, 3, 7, 99]), min_size=rows, max_size=rows)), np.int32)
+    # The graph answers `similar` for unknown items alone with a width of 1, whatever k is; beside others it is k.
+    known = st.lists(st.sampled_from(ITEMS[: 4 if signature == "similar" else None]), min_size=rows, max_size=rows)
+    items = texts(draw(known), rows)
+    unseen = np.array(draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
+    return {
+        "serving_default": {"user_id": users},
+        "recommend": {"user_id": users, "k": k, "exclude": some, "unseen": unseen},
+        "similar": {"item": items, "k": k},
+        "recommend_from": {"items": some, "k": k},
+        "score": {"user_id": users, "item": items},
+    }[signature]
+
+
+def together(signature, wanted):
+    """Submit all in one turn of an event loop; return what each is told, and how often the graph ran."""
+    runs = []
+
+    def counted(inputs):
+        runs.append(len(next(iter(inputs.values()))))
+        return signature.run(inputs)
+
+    async def submit():
+        watched = Signature(
+            name=signature.name,
+            definition=signature.definition,
+            inputs=signature.inputs,
+            outputs=signature.outputs,
+            run=counted,
+        )
+        batcher = Batcher(watched, pool, join=True)
+        futures = [asyncio.get_running_loop().create_future() for _ in wanted]
+        for inputs, future in zip(wanted, futures, strict=True):
+            batcher.submit(inputs, future.set_result)
+        return await asyncio.gather(*futures)
+
+    with ThreadPoolExecutor(2) as pool:
+        return asyncio.run(submit()), runs
+
+
+def alone(signature, inputs):
+    try:
+        return signature.run(inputs)
+    except Refusal as refusal:
+        return refusal
+
+
+def same(found, expected):
+    if isinstance(expected, Refusal) or isinstance(found, Refusal):
+        return type(found) is type(expected) and found.message == expected.message
+    return found.keys() == expected.keys() and all(
+        found[name].shape == expected[name].shape
+        and (
+            np.allclose(found[name], expected[name], rtol=1e-5, atol=1e-6)
+            if found[name].dtype.kind == "f"
+            else np.array_equal(found[name], expected[name])
+        )
+        for name in expected
+    )
+
+
+@pytest.mark.parametrize("name", ["serving_default", "recommend", "similar", "recommend_from", "score"])
+def test_each_request_of_a_batch_gets_what_it_would_have_got_alone(servable, name):
+    signature = servable.signatures[name]
+
+    @settings(derandomize=True, deadline=None, max_examples=25)
+    @given(st.lists(requests(name), min_size=1, max_size=6))
+    def check(wanted):
+        answers, _ = together(signature, wanted)
+        for inputs, answer in zip(wanted, answers, strict=True):
+            assert same(answer, alone(signature, inputs))
+
+    check()
+
+
+def test_what_arrives_together_runs_once(servable):
+    signature = servable.signatures["serving_default"]
+    answers, runs = together(signature, [{"user_id": texts([user], 1)} for user in USERS])
+    assert runs == [len(USERS)]
+    assert [answer["item"].shape for answer in answers] == [(1, 10)] * len(USERS)
+
+
+def test_a_batch_is_bounded(servable):
+    signature = servable.signatures["serving_default"]
+    _, runs = together(signature, [{"user_id": texts(["1"], 1)} for _ in range(batching.MAX_ROWS + 1)])
+    assert sorted(runs) == [1, batching.MAX_ROWS]
+
+
+def test_a_request_to_be_refused_spoils_no_batch(servable):
+    signature = servable.signatures["similar"]
+    good = {"item": texts(["Film 1 (1991)"], 1), "k": np.array([2], np.int32)}
+    bad = {"item": texts(["Film 1 (1991)"], 1), "k": np.array([0], np.int32)}
+    answers, _ = together(signature, [good, bad, good])
+    assert "k must be at least 1" in answers[1].message
+    assert answers[0]["item"].tolist() == answers[2]["item"].tolist()
+
+
+def test_more_than_may_wait_are_refused(servable):
+    signature = servable.signatures["score"]
+    one = {"user_id": texts(["1"], 1), "item": texts(["日本"], 1)}
+    answers, _ = together(signature, [one] * (batching.MAX_WAITING + 1))
+    assert [answer for answer in answers if isinstance(answer, Refusal)] == [answers[-1]]
+    assert answers[-1].code.name == "RESOURCE_EXHAUSTED"
+
+
+def test_only_the_contracts_signatures_are_joined(conformance_twin):
+    signatures = engine.load("m", 1, conformance_twin / "1").signatures
+    assert [name for name, signature in signatures.items() if batching.in_contract(signature)] == []
+
+
+@pytest.mark.parametrize("batching_on", [True, False])
+def test_both_settings_answer_the_same(tiny_version, batching_on):
+    body = {"signature_name": "recommend", "instances": [{"user_id": "1", "k": 3, "exclude": [], "unseen": True}]}
+    with live(models=tiny_version.folder.parent.parent, batching=batching_on) as where:
+        answer = predict(where, "user_biases", body).json["predictions"][0]
+    signature = engine.load("m", 1, tiny_version.folder).signatures["recommend"]
+    inputs = {
+        "user_id": texts(["1"], 1),
+        "k": np.array([3], np.int32),
+        "exclude": texts([], 1, 0),
+        "unseen": np.array([True]),
+    }
+    expected = {name: array[0].tolist() for name, array in signature.run(inputs).items()}
+    assert answer["item"] == expected["item"]
+    assert answer["known"] is True
+    assert np.float32(answer["score"]).tolist() == expected["score"]

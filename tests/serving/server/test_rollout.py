@@ -1,0 +1,179 @@
+"""Roll-out and roll-back under a running server with load: what answers changes, and no request fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from conftest import Tiny
+from live import Ready, process
+
+from export.publishing.proof import CASES, prove
+from export.publishing.publish import versions
+from serving.client.client import Client, Ranked
+from serving.contract import MANIFEST
+
+ROOT = Path(__file__).parents[3]
+KINDS = ("plain", "item_biases")
+"""What versions 1 and 2 are copies of."""
+
+
+@pytest.fixture(scope="module")
+def proven(tmp_path_factory: pytest.TempPathFactory, tiny_versions: dict[str, Tiny]) -> Path:
+    """Two proven versions of a model, at <folder>/m/1 and <folder>/m/2, which answer user 1 differently."""
+    models = tmp_path_factory.mktemp("proven")
+    for number, kind in enumerate(KINDS, start=1):
+        folder, tiny = models / "m" / str(number), tiny_versions[kind]
+        shutil.copytree(tiny.folder, folder)
+        (folder / MANIFEST).write_text(json.dumps({"contract": 1, "seed": number}))
+        prove(folder, tiny.model, tiny.interactions)
+    return models
+
+
+@pytest.fixture
+def models(proven: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(proven, tmp_path / "models"))
+
+
+@pytest.fixture(scope="module")
+def answers(proven: Path) -> dict[int, Ranked]:
+    """What each version answers user 1, asked offline."""
+    found = {}
+    for number in (1, 2):
+        with Client((proven / "m" / str(number)).as_uri(), model="m") as client:
+            (found[number],) = client.recommend(["1"], k=5)
+    assert found[1] != found[2]
+    return found
+
+
+def triptych(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "export.cli", *map(str, arguments)]
+    env = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}  # tf2onnx sets it, here
+    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False)
+
+
+@dataclass
+class Load:
+    """Clients that ask without a pause; each answer by its time, and what failed."""
+
+    seen: list[tuple[float, Ranked]] = field(default_factory=list)
+    failed: list[Exception] = field(default_factory=list)
+
+    def wait_until(self, answer: Ranked, *, after: int) -> None:
+        """Wait until all that is answered is this, each of ``after`` requests in a row."""
+        deadline = time.monotonic() + 30
+        while {id(answer)} != {id(answer) if got == answer else 0 for _, got in self.seen[-after:]}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+
+@contextmanager
+def load(where: Ready, *, label: str | None = None) -> Iterator[Load]:
+    """Ask over REST and gRPC, two clients each, until the block ends."""
+    found, ending = Load(), threading.Event()
+
+    def ask(address: str) -> None:
+        with Client(address, model="m", label=label) as client:
+            while not ending.is_set():
+                try:
+                    (answer,) = client.recommend(["1"], k=5)
+                    found.seen.append((time.monotonic(), answer))
+                except Exception as error:  # told to the test
+                    found.failed.append(error)
+
+    addresses = [f"http://127.0.0.1:{where.rest_port}", f"grpc://127.0.0.1:{where.grpc_port}"] * 2
+    threads = [threading.Thread(target=ask, args=(address,)) for address in addresses]
+    for thread in threads:
+        thread.start()
+    try:
+        yield found
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join(30)
+    assert found.failed == []
+
+
+def test_labels_move_under_load_and_no_request_fails(models: Path, answers: dict[int, Ranked]) -> None:
+    config = models / "models.config"
+    assert triptych("config", models, "--base-path", models).returncode == 0
+    assert triptych("label", "m", "stable=1", "canary=2", "--config", config).returncode == 0
+    with process("--model-config-file", str(config)) as (_, where):
+        with load(where, label="stable") as stable, load(where, label="canary") as canary:
+            for to in (2, 1, 2):
+                done = triptych("label", "m", f"stable={to}", "--config", config)
+                assert (done.returncode, done.stdout) == (0, f"m: canary=2, stable={to}\n")
+                stable.wait_until(answers[to], after=20)
+        assert {answer.items for _, answer in stable.seen} == {answers[1].items, answers[2].items}
+        assert {answer.items for _, answer in canary.seen} == {answers[2].items}
+
+
+def test_a_roll_back_is_taken_up_under_load_and_no_request_fails(models: Path, answers: dict[int, Ranked]) -> None:
+    with process("--models", str(models)) as (_, where), load(where) as asked:
+        asked.wait_until(answers[2], after=20)
+        done = triptych("rollback", "m", "--models", models, "--keep", "0")  # what answers now is removed, too
+        assert (done.returncode, done.stdout) == (0, f"published {models / 'm' / '3'}, a copy of version 1\n")
+        assert versions(models / "m") == [3]
+        asked.wait_until(answers[1], after=20)
+    assert {answer.items for _, answer in asked.seen} == {answers[1].items, answers[2].items}
+
+
+def test_a_copy_is_the_version_and_says_of_which(models: Path) -> None:
+    shutil.copytree(models / "m" / "2", models / "m" / "7")
+    assert triptych("rollback", "m", "--models", models, "--to", "1").returncode == 0
+    copy, source = models / "m" / "8", models / "m" / "1"
+    names = sorted(path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    assert names == sorted(path.relative_to(copy) for path in copy.rglob("*") if path.is_file())
+    assert [n for n in names if (copy / n).read_bytes() != (source / n).read_bytes()] == [Path(MANIFEST)]
+    assert json.loads((copy / MANIFEST).read_text()) == {"contract": 1, "seed": 1, "copy_of": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "sentence"),
+    [
+        (None, ["nope"], "no version of nope under {models}, expected one of: m"),
+        (None, ["m", "--to", "9"], "m has no version 9, expected one of 1, 2"),
+        (
+            lambda m: shutil.rmtree(m / "m" / "2"),
+            ["m"],
+            "m has only version 1, and none before it to go back to",
+        ),
+        (
+            lambda m: (m / "m" / "1" / CASES).unlink(),
+            ["m"],
+            "m was not published: it carries no assets.extra/proof.npz to be proven with: "
+            "`triptych train` publishes versions that do; what was written is in ",
+        ),
+        (
+            lambda m: shutil.copy(m / "m" / "2" / CASES, m / "m" / "1" / CASES),
+            ["m"],
+            "m was not published: serving_default asked with ",
+        ),
+        (
+            lambda m: (m / "m" / "1" / "saved_model.pb").write_bytes(b"no graph"),
+            ["m"],
+            "{models}/m/1",
+        ),
+    ],
+    ids=["no model", "no version", "none before", "no cases", "other answers", "damaged"],
+)
+def test_what_cannot_be_rolled_back_is_one_sentence_and_changes_nothing(
+    models: Path, change: Callable[[Path], object] | None, arguments: list[str], sentence: str
+) -> None:
+    if change:
+        change(models)
+    before = versions(models / "m")
+    done = triptych("rollback", *arguments, "--models", models)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    assert done.stderr.startswith(f"triptych: {sentence.format(models=models)}")
+    assert versions(models / "m") == before
