@@ -11,7 +11,7 @@ from export.towers import fitting
 from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.data.interactions import Interactions
 from export.models.recipes import LightFMConfig
-from lightfm_adapter.factors import factors
+from lightfm_adapter.vectors import vectors
 from lightfm_adapter.training import Settings, fit
 
 
@@ -39,7 +39,7 @@ def train(
         item_tags=interactions.item_tags,
         on_epoch=lambda epoch: on_epoch(epoch, math.nan),
     )
-    sides = factors(fitted)
+    sides = vectors(fitted)
     return Factorized(
         query_model=_fixed(interactions.users.tolist(), sides.user_vectors),
         vectors=sides.item_vectors,

@@ -12,7 +12,7 @@ import tensorflow_recommenders as tfrs
 from export.towers import fitting, retriever
 from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.data.interactions import Interactions
-from export.towers.wide_part import memory
+from export.towers.wide_part import wide_part
 from export.models.recipes import BATCH, WideDeepConfig
 
 
@@ -30,7 +30,7 @@ class WideDeepModel(retriever.Retriever):
             metrics = tfrs.metrics.FactorizedTopK(candidates=candidates)
         wide = None
         if config.wide:
-            wide = memory(
+            wide = wide_part(
                 interactions,
                 wide=config.wide,
                 scale=config.wide_scale,
@@ -38,7 +38,7 @@ class WideDeepModel(retriever.Retriever):
                 l2=config.wide_l2,
                 hidden=config.wide_hidden,
             )
-        super().__init__(interactions, (users, items), config, metrics=metrics, memory=wide)
+        super().__init__(interactions, (users, items), config, metrics=metrics, wide_part=wide)
 
 
 def train(

@@ -15,7 +15,7 @@ from export.data.interactions import Interactions
 from export.publishing.agreement import Arrays
 from serving.contract import DEFAULT_K, SIGNATURES
 from serving.proto import serving_pb2
-from serving.version.warmup_file import WARM_UP
+from serving.version.warmup_file import WARMUP
 
 ROWS = 32
 """Rows of a request: as many as a server gathers into one run, so that threads and memory for that are there too."""
@@ -23,7 +23,7 @@ ROWS = 32
 
 def write_warmup(version: Path, model: str, interactions: Interactions) -> None:
     """Write a version's warm-up file, for a server that serves it under the name ``model``."""
-    path = version / WARM_UP
+    path = version / WARMUP
     path.parent.mkdir(parents=True, exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as records:
         for signature, inputs in _requests(interactions).items():

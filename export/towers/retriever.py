@@ -19,7 +19,7 @@ from export.models.recipes import BATCH, TowersConfig
 from export.towers import fitting
 from export.towers.history import HistoryModel, HistoryTower
 from export.towers.partition import Parts, partitions
-from export.towers.wide_part import Memory
+from export.towers.wide_part import WidePart
 from export.waist.factorized import Factorized, OnEpoch
 
 OUT = 1e9
@@ -49,7 +49,7 @@ class Retriever(tfrs.Model):
     """A user tower and an item tower, with either loss.
 
     With ``catalogue`` the user tower reads the history beside the id, items have a bias that starts at the logarithm of
-    their popularity, and with a ``memory`` some columns of the history have a weight for each item.
+    their popularity, and with a ``wide_part`` some columns of the history have a weight for each item.
     """
 
     def __init__(
@@ -59,20 +59,20 @@ class Retriever(tfrs.Model):
         config: TowersConfig,
         *,
         metrics: tfrs.metrics.FactorizedTopK | None = None,
-        memory: Memory | None = None,
+        wide_part: WidePart | None = None,
     ) -> None:
         super().__init__()
         self.user_tower, self.item_tower = towers
         self.items = tf.constant(interactions.items)
-        self.memory = self.wide = None
+        self.wide_part = self.wide = None
         if config.loss == BATCH:
             self.task = tfrs.tasks.Retrieval(metrics=metrics)
             return
         self.task = CatalogueSoftmax()
-        self.memory, columns = memory, memory.columns if memory else np.zeros(0, np.int64)
+        self.wide_part, columns = wide_part, wide_part.columns if wide_part else np.zeros(0, np.int64)
         self.user_tower = HistoryTower(interactions, towers[0], dropout=config.dropout, l2=config.l2, wide=columns)
         self.item_bias = tf.Variable(np.log1p(interactions.popularity()).astype(np.float32))
-        self.wide = tf.Variable(memory.start) if memory else None
+        self.wide = tf.Variable(wide_part.start) if wide_part else None
 
     def compute_loss(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Compute the loss of a batch of ``fitting.pairs`` or of ``partitions``: a scalar.
@@ -83,11 +83,11 @@ class Retriever(tfrs.Model):
             users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
             return self.task(users, items, compute_metrics=not training)
         queries = self.user_tower.read(inputs["user_id"], inputs["given"], inputs["wanted"])
-        if self.memory:
-            queries = self.memory.mask(queries)
+        if self.wide_part:
+            queries = self.wide_part.mask(queries)
         scores = tf.linalg.matmul(queries, self.vectors(), transpose_b=True) + self.item_bias
         loss = self.task(scores, inputs["given"], inputs["wanted"])
-        return loss + self.memory.distance(self.wide) if self.memory else loss
+        return loss + self.wide_part.distance(self.wide) if self.wide_part else loss
 
     def vectors(self) -> tf.Tensor:
         """Compute the vectors of all items: `[n_items, d + wide]`."""

@@ -1,4 +1,4 @@
-"""Memorization: the wide part of wide & deep, a linear model over cross-products of what one has and the candidate.
+"""The wide part of wide & deep, which memorizes: a linear model over cross-products of what one has and the candidate.
 
 A weight for each pair of one of the most popular items and any item. For one candidate that is the product of a row of
 indicators, the user's, with a row of weights, the item's: appended to the deep vectors they are one dot product,
@@ -7,7 +7,7 @@ as many columns as there are pairs.
 
 The weights start where least squares has them, and are trained on from there, jointly with the deep part: started at
 zero they only learn again what the deep part knows. For the same reason the wide part is hidden from most users of a
-step, as dropout hides components: memory that was made from the very items that are wanted would leave the deep part
+step, as dropout hides components: weights that were made from the very items that are wanted would leave the deep part
 nothing to learn.
 """
 
@@ -24,7 +24,7 @@ from export.data.interactions import Interactions, Ints
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class WidePart:
     """The wide part before training.
 
     Attributes:
@@ -50,7 +50,9 @@ class Memory:
         return self.l2 / len(self.start) * tf.reduce_sum(tf.square(weights - self.start))
 
 
-def memory(interactions: Interactions, *, wide: int, scale: float, ridge: float, l2: float, hidden: float) -> Memory:
+def wide_part(
+    interactions: Interactions, *, wide: int, scale: float, ridge: float, l2: float, hidden: float
+) -> WidePart:
     """Make the wide part: columns of the most popular items, weights from least squares, times ``scale``.
 
     With X the users' columns and Y all their items, the weights minimize ``|Y - X W|² + ridge |W|²``, and no item is
@@ -66,4 +68,4 @@ def memory(interactions: Interactions, *, wide: int, scale: float, ridge: float,
     weights = inverse @ (some.T @ everything).toarray()
     own = weights[np.arange(len(columns)), columns] / np.diag(inverse)
     weights[:, columns] -= inverse * own  # the multiplier that brings an item's weight for itself to zero
-    return Memory(columns=columns, start=(scale * weights.T).astype(np.float32), l2=l2, hidden=hidden)
+    return WidePart(columns=columns, start=(scale * weights.T).astype(np.float32), l2=l2, hidden=hidden)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import httptools
 import numpy as np
 
-WARM_UP_SECONDS = 0.3
+WARMUP_SECONDS = 0.3
 """Asked before anything is counted: connections are made and caches filled."""
 
 ANSWER_SECONDS = 10.0
@@ -122,7 +122,7 @@ def load_grpc(server: str, requests: Sequence[bytes], *, clients: int, seconds: 
 async def _measure(server: str, client: Client, requests: Sequence[bytes], *, clients: int, seconds: float) -> Load:
     tally = _Tally(requests=itertools.cycle(requests))
     tasks = [asyncio.ensure_future(client(tally)) for _ in range(clients)]
-    await asyncio.sleep(WARM_UP_SECONDS)
+    await asyncio.sleep(WARMUP_SECONDS)
     tally.counting = True
     start, cpu = time.perf_counter(), time.process_time()
     await asyncio.sleep(seconds)

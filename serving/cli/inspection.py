@@ -90,7 +90,7 @@ def _facts(version: Version) -> Iterator[tuple[str, str]]:
     manifest = version.manifest or {}
     for name in ("model", "recipe", "config", "seed", "data", "metrics", "packages", "created"):
         yield name, _value(manifest.get(name))
-    yield "warm-up", ", ".join(f"{record.signature} ({record.rows} rows)" for record in version.warm_up) or "none"
+    yield "warm-up", ", ".join(f"{record.signature} ({record.rows} rows)" for record in version.warmup) or "none"
     yield "twin", ", ".join(version.twin) or "none"
 
 

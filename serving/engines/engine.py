@@ -17,7 +17,7 @@ from tensorboard.compat.proto import meta_graph_pb2
 from serving.contract import TWIN
 from serving.errors import Failure
 from serving.version.saved_model import read_definitions
-from serving.version.warmup_file import read_warm_up
+from serving.version.warmup_file import read_warmup
 from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import KINDS, OF_NUMPY, Array, from_proto, type_name
 
@@ -76,7 +76,7 @@ def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> 
         for name, definition in definitions.items()
     }
     servable = Servable(model=model, version=version, signatures=signatures)
-    _warm_up(servable, folder)
+    _warmup(servable, folder)
     return servable
 
 
@@ -139,8 +139,8 @@ def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:
     return run
 
 
-def _warm_up(servable: Servable, folder: Path) -> None:
-    for number, request in enumerate(read_warm_up(folder), start=1):
+def _warmup(servable: Servable, folder: Path) -> None:
+    for number, request in enumerate(read_warmup(folder), start=1):
         signature = servable.signature(request.model_spec.signature_name)
         tensors = {name: from_proto(proto) for name, proto in request.inputs.items()}
         inputs = {name: array for name, array in tensors.items() if array is not None}

@@ -16,7 +16,7 @@ from serving.contract import MANIFEST, TWIN, Signature, Tensor
 from serving.errors import Failure
 from serving.proto import serving_pb2
 from serving.version.saved_model import is_saved_model, read_signatures
-from serving.version.warmup_file import read_warm_up
+from serving.version.warmup_file import read_warmup
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Version:
         signatures: By name, also those that the contract does not ask for.
         sizes: Bytes on disk of the parts, and of all.
         manifest: What training wrote of itself: recipe, metrics, data, packages; None where nothing was written.
-        warm_up: The warm-up records.
+        warmup: The warm-up records.
         twin: The signatures that the ONNX twin has.
     """
 
@@ -47,7 +47,7 @@ class Version:
     signatures: dict[str, Signature]
     sizes: dict[str, int]
     manifest: dict[str, Any] | None
-    warm_up: tuple[WarmUp, ...]
+    warmup: tuple[WarmUp, ...]
     twin: tuple[str, ...]
 
 
@@ -74,7 +74,7 @@ def inspect(folder: Path) -> Version:
     """
     signatures = read_signatures(folder)
     manifest, manifest_faults = _manifest(folder / MANIFEST)
-    warm_up, warm_up_faults = _warm_up(folder, signatures)
+    warmup, warmup_faults = _warmup(folder, signatures)
     twin = tuple(sorted(path.stem for path in (folder / TWIN).glob("*.onnx")))
     lacking = [name for name in contract.SIGNATURES if twin and name not in twin]
     return Version(
@@ -82,13 +82,13 @@ def inspect(folder: Path) -> Version:
         differences=(
             *differences(signatures, contract.SIGNATURES),
             *manifest_faults,
-            *warm_up_faults,
+            *warmup_faults,
             *(f"the ONNX twin has no {name}" for name in lacking),
         ),
         signatures=signatures,
         sizes=_sizes(folder),
         manifest=manifest,
-        warm_up=warm_up,
+        warmup=warmup,
         twin=twin,
     )
 
@@ -162,9 +162,9 @@ def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
     return manifest, []
 
 
-def _warm_up(folder: Path, signatures: Mapping[str, Signature]) -> tuple[tuple[WarmUp, ...], list[str]]:
+def _warmup(folder: Path, signatures: Mapping[str, Signature]) -> tuple[tuple[WarmUp, ...], list[str]]:
     try:
-        requests = read_warm_up(folder)
+        requests = read_warmup(folder)
     except Failure as failure:
         return (), [str(failure)]
     records = tuple(_record(request) for request in requests)

@@ -14,16 +14,16 @@ from tensorboard.compat.tensorflow_stub import errors, pywrap_tensorflow
 from serving.errors import Failure
 from serving.proto import serving_pb2
 
-WARM_UP = "assets.extra/tf_serving_warmup_requests"
+WARMUP = "assets.extra/tf_serving_warmup_requests"
 
 
-def read_warm_up(folder: Path) -> list[serving_pb2.PredictRequest]:
+def read_warmup(folder: Path) -> list[serving_pb2.PredictRequest]:
     """Return a version's warm-up requests; none when it has no such file.
 
     Raises:
         Failure: a record is cut off, does not match its checksum, or is no Predict request.
     """
-    path = folder / WARM_UP
+    path = folder / WARMUP
     requests: list[serving_pb2.PredictRequest] = []
     if not path.is_file():
         return requests

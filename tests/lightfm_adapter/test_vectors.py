@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lightfm_adapter.factors import factors
 from lightfm_adapter.training import Settings, fit
+from lightfm_adapter.vectors import vectors
 
 USERS, ITEMS = ["u", "v"], ["a", "b", "c"]
 USER_TAGS, ITEM_TAGS = [("age:25",), ()], [("genre:Crime", "genre:Drama"), ("genre:Drama",), ()]
@@ -27,7 +27,7 @@ def test_tags_weigh_what_they_are_told_to_and_many_as_much_as_one() -> None:
 def test_vectors_and_biases_score_as_the_model_with_its_features_does() -> None:
     pairs = [("u", "a"), ("u", "b"), ("v", "c")]
     fitted = fit(USERS, ITEMS, pairs, SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
-    sides = factors(fitted)
+    sides = vectors(fitted)
     scores = sides.user_vectors @ sides.item_vectors.T + sides.item_biases + sides.user_biases[:, None]
     features = {"user_features": fitted.user_features, "item_features": fitted.item_features}
     expected = fitted.model.predict(np.repeat([0, 1], 3), np.tile([0, 1, 2], 2), **features)
@@ -40,4 +40,4 @@ def test_without_a_weight_tags_change_nothing() -> None:
     tagged = fit(USERS, ITEMS, pairs, plain, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
     untagged = fit(USERS, ITEMS, pairs, plain, on_epoch=print)
     assert tagged.item_features is None
-    np.testing.assert_array_equal(factors(tagged).item_vectors, factors(untagged).item_vectors)
+    np.testing.assert_array_equal(vectors(tagged).item_vectors, vectors(untagged).item_vectors)

@@ -6,7 +6,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 from export.publishing.agreement import session
 from export.publishing.warmup_requests import write_warmup
 from serving.contract import SIGNATURES
-from serving.version.warmup_file import WARM_UP, read_warm_up
+from serving.version.warmup_file import WARMUP, read_warmup
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def folder(tmp_path_factory, tiny_interactions):
 @pytest.fixture(scope="module")
 def official(folder):
     """The records as TensorFlow Serving's own package reads them."""
-    dataset = tf.data.TFRecordDataset(str(folder / WARM_UP))
+    dataset = tf.data.TFRecordDataset(str(folder / WARMUP))
     return [prediction_log_pb2.PredictionLog.FromString(record.numpy()).predict_log.request for record in dataset]
 
 
@@ -37,7 +37,7 @@ def test_the_official_package_reads_one_request_for_each_signature(official):
 
 
 def test_our_reader_reads_what_the_official_package_reads(folder, official):
-    assert [r.SerializeToString(deterministic=True) for r in read_warm_up(folder)] == [
+    assert [r.SerializeToString(deterministic=True) for r in read_warmup(folder)] == [
         r.SerializeToString(deterministic=True) for r in official
     ]
 

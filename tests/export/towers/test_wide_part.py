@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from export.data.interactions import Interactions
-from export.towers.wide_part import memory
+from export.towers.wide_part import wide_part
 
 RIDGE = 3.0
 
@@ -20,7 +20,7 @@ def some() -> Interactions:
 
 
 def test_weights_are_the_ridge_regression_of_each_item_on_the_other_columns(some: Interactions) -> None:
-    made = memory(some, wide=5, scale=2.0, ridge=RIDGE, l2=1.0, hidden=0.0)
+    made = wide_part(some, wide=5, scale=2.0, ridge=RIDGE, l2=1.0, hidden=0.0)
     x = np.zeros((len(some.users), len(some.items)))
     x[some.user, some.item] = 1
     assert made.columns.tolist() == np.argsort(-x.sum(axis=0), kind="stable")[:5].tolist()
@@ -33,7 +33,7 @@ def test_weights_are_the_ridge_regression_of_each_item_on_the_other_columns(some
 
 
 def test_it_is_hidden_whole_from_a_share_of_the_users_and_the_deep_part_never(some: Interactions) -> None:
-    made = memory(some, wide=5, scale=1.0, ridge=RIDGE, l2=1.0, hidden=0.75)
+    made = wide_part(some, wide=5, scale=1.0, ridge=RIDGE, l2=1.0, hidden=0.75)
     tf.random.set_seed(1)
     masked = made.mask(tf.ones([4000, 3 + 5])).numpy()
     assert (masked[:, :3] == 1).all()
@@ -42,6 +42,6 @@ def test_it_is_hidden_whole_from_a_share_of_the_users_and_the_deep_part_never(so
 
 
 def test_being_away_from_the_start_costs_by_the_square(some: Interactions) -> None:
-    made = memory(some, wide=5, scale=1.0, ridge=RIDGE, l2=0.5, hidden=0.0)
+    made = wide_part(some, wide=5, scale=1.0, ridge=RIDGE, l2=0.5, hidden=0.0)
     assert made.distance(tf.constant(made.start)).numpy() == 0
     assert made.distance(tf.constant(made.start + 2)).numpy() == pytest.approx(0.5 * 5 * 4)

@@ -88,7 +88,7 @@ def version(kept, tmp_path) -> Path:
     return Path(shutil.copytree(kept, tmp_path / "two_tower" / "7"))
 
 
-def write_warm_up(version: Path, *logs) -> Path:
+def write_warmup(version: Path, *logs) -> Path:
     path = version / "assets.extra/tf_serving_warmup_requests"
     path.parent.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
@@ -129,17 +129,17 @@ def write_twin(version: Path, names=tuple(SIGNATURES)) -> None:
 def test_a_version_that_keeps_the_contract_has_its_signatures_and_no_difference(kept):
     found = inspect.inspect(kept)
     assert found.signatures == SIGNATURES
-    assert (found.differences, found.manifest, found.warm_up, found.twin) == ((), None, (), ())
+    assert (found.differences, found.manifest, found.warmup, found.twin) == ((), None, (), ())
 
 
 def test_all_that_lies_beside_the_saved_model_is_told(version):
-    write_warm_up(version, predict_log("score", user_id=["42", "1"], item=["a", "b"]), predict_log("", user_id=["42"]))
+    write_warmup(version, predict_log("score", user_id=["42", "1"], item=["a", "b"]), predict_log("", user_id=["42"]))
     write_twin(version)
     (version / "assets.extra/triptych.json").write_text(json.dumps(MANIFEST))
     found = inspect.inspect(version)
     assert found.differences == ()
     assert found.manifest == MANIFEST
-    assert found.warm_up == (
+    assert found.warmup == (
         WarmUp(signature="score", inputs=("item", "user_id"), rows=2),
         WarmUp(signature="serving_default", inputs=("user_id",), rows=1),
     )
@@ -301,7 +301,7 @@ def test_a_manifest_that_is_none_or_for_another_contract_is_a_difference(version
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: d[:5], lambda d: d[:20] + b"\0" + d[21:]])
 def test_a_warm_up_file_that_is_damaged_is_a_difference(version, damage):
-    path = write_warm_up(version, predict_log("score", user_id=["42"], item=["a"]))
+    path = write_warmup(version, predict_log("score", user_id=["42"], item=["a"]))
     path.write_bytes(damage(path.read_bytes()))
     (difference,) = inspect.inspect(version).differences
     assert difference.startswith("warm-up record 1 is broken: ")
@@ -309,12 +309,12 @@ def test_a_warm_up_file_that_is_damaged_is_a_difference(version, damage):
 
 def test_a_warm_up_request_that_no_signature_takes_is_a_difference(version):
     regress = prediction_log_pb2.PredictionLog(regress_log={"request": regression_pb2.RegressionRequest()})
-    write_warm_up(version, predict_log("score", user_id=["42"]), predict_log("nope", x=[1.0]))
+    write_warmup(version, predict_log("score", user_id=["42"]), predict_log("nope", x=[1.0]))
     assert inspect.inspect(version).differences == (
         "warm-up record 1 asks score with [user_id], expected [item, user_id]",
         "warm-up record 2 asks nope, expected a signature of this version",
     )
-    write_warm_up(version, regress)
+    write_warmup(version, regress)
     (difference,) = inspect.inspect(version).differences
     assert difference == "warm-up record 1 holds no Predict request, expected nothing else"
 

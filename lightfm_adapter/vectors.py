@@ -13,7 +13,7 @@ Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Factors:
+class Vectors:
     """The two sides of a LightFM model.
 
     Attributes:
@@ -29,14 +29,14 @@ class Factors:
     item_biases: Floats
 
 
-def factors(fitted: Fitted) -> Factors:
+def vectors(fitted: Fitted) -> Vectors:
     """Take the vectors and biases out of a fitted model, in the order of its users and items.
 
     What a user or an item is known by has its own vector, and theirs is the weighted sum (eq. 1 there).
     """
     user_biases, user_vectors = fitted.model.get_user_representations(fitted.user_features)
     item_biases, item_vectors = fitted.model.get_item_representations(fitted.item_features)
-    return Factors(
+    return Vectors(
         user_vectors=np.asarray(user_vectors, np.float32),
         user_biases=np.asarray(user_biases, np.float32),
         item_vectors=np.asarray(item_vectors, np.float32),
