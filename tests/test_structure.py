@@ -1,53 +1,129 @@
-"""What holds the rooms livable: who may import whom, and how long a module and a function may be."""
+"""What holds the rooms livable: who may import whom, and how large a folder, a module and a function may be."""
 
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-OURS = {"export", "serving", "lightfm_adapter"}
-MAY_IMPORT = {"export": OURS, "serving": {"serving"}, "lightfm_adapter": {"lightfm_adapter"}}
+OURS = ("export", "serving", "lightfm_adapter")
+
+ORDER = [
+    "export/cli",
+    "export/quality",
+    "export/pipeline",
+    "export/publishing",
+    "export/graph",
+    "export/models",
+    "export/towers",
+    "export/waist",
+    "export/data",
+    "export/progress",
+    "export/interrupt",
+    "export/__init__",
+    "serving/cli",
+    "serving/server",
+    "serving/api",
+    "serving/config",
+    "serving/bench",
+    "serving/json",
+    "serving/repository",
+    "serving/client",
+    "serving/engines",
+    "serving/version",
+    "serving/http",
+    "serving/wire",
+    "serving/proto",
+    "serving",
+    "lightfm_adapter",
+]
+"""Folders, and the few modules beside them, from the top down: a module uses its own folder and those below it."""
+
+ALONE = ("serving", "lightfm_adapter")
+"""Packages that use nothing of ours outside themselves."""
+
+MOST_FILES, MOST_LINES, MOST_OF_A_FUNCTION = 12, 200, 30
+
 MODULES = sorted(
-    path.relative_to(ROOT).as_posix()
+    path.relative_to(ROOT).with_suffix("").as_posix()
     for package in OURS
     for path in (ROOT / package).rglob("*.py")
-    if "proto" not in path.parts
+    if not path.name.endswith("_pb2.py")
 )
 
 
 def tree(module: str) -> ast.Module:
-    return ast.parse((ROOT / module).read_text(encoding="utf-8"))
+    return ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8"))
+
+
+def module_of(dotted: str) -> str:
+    """Find the module that a dotted name is, or is in; a package is its ``__init__``."""
+    path = dotted.replace(".", "/")
+    if path in MODULES or path.endswith("_pb2"):
+        return path
+    return f"{path}/__init__" if f"{path}/__init__" in MODULES else path.rpartition("/")[0]
 
 
 def imports(module: str) -> Iterator[str]:
+    """List the dotted names that a module imports, wherever in it; of ``from x import y`` both may be a module."""
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
-            yield from (alias.name.split(".")[0] for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield (node.module or module).split(".")[0]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(module: str) -> set[str]:
+    """List the modules of ours that a module imports, but for itself."""
+    return {module_of(name) for name in imports(module) if name.split(".")[0] in OURS} - {module}
+
+
+def floor(module: str) -> str:
+    """Find the folder of ``ORDER`` that a module lies in."""
+    return max((place for place in ORDER if f"{module}/".startswith(f"{place}/")), key=len, default="no folder")
+
+
+def test_every_module_has_its_place_in_the_order() -> None:
+    assert [module for module in MODULES if floor(module) == "no folder"] == []
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_a_package_imports_only_what_lies_below_it(module: str) -> None:
-    assert OURS.intersection(imports(module)) <= MAY_IMPORT[module.split("/", maxsplit=1)[0]]
+def test_a_module_imports_only_from_its_own_folder_or_one_below(module: str) -> None:
+    own = floor(module)
+    wrong = [
+        f"{module} imports {other}: {own} may not reach {floor(other)}, which lies above it"
+        for other in sorted(ours(module))
+        if ORDER.index(floor(other)) < ORDER.index(own)
+        or (own.split("/")[0] in ALONE and other.split("/")[0] != own.split("/")[0])
+    ]
+    assert not wrong, "; ".join(wrong)
+
+
+def test_no_imports_go_round_in_a_circle() -> None:
+    sorter = graphlib.TopologicalSorter({module: ours(module) for module in MODULES})
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_only_the_adapter_imports_lightfm(module: str) -> None:
     if not module.startswith("lightfm_adapter/"):
-        assert "lightfm" not in set(imports(module))
+        assert "lightfm" not in {name.split(".")[0] for name in imports(module)}
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_opens_with_what_it_is_for_and_fits_on_few_screens(module: str) -> None:
     assert ast.get_docstring(tree(module))
-    assert (ROOT / module).read_text(encoding="utf-8").count("\n") <= 200
+    assert (ROOT / f"{module}.py").read_text(encoding="utf-8").count("\n") <= MOST_LINES
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -57,9 +133,24 @@ def test_a_function_fits_on_one_screen(module: str) -> None:
     for function in functions:
         docstring = function.body[0].end_lineno if ast.get_docstring(function) else None
         length = (function.end_lineno or 0) - (docstring or function.lineno)
-        if length > 30:
+        if length > MOST_OF_A_FUNCTION:
             too_long[function.name] = length
     assert too_long == {}
+
+
+def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+    folders = Counter(Path(module).parent.as_posix() for module in MODULES if not module.endswith("/__init__"))
+    assert {folder: files for folder, files in folders.items() if files > MOST_FILES} == {}
+
+
+def test_every_folder_says_what_may_live_there() -> None:
+    folders = {Path(module).parent.as_posix() for module in MODULES}
+    assert [folder for folder in sorted(folders) if f"{folder}/__init__" not in MODULES] == []
+
+
+def test_the_tests_lie_in_the_folders_of_what_they_hold() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
+    assert sorted(folder for folder in folders if not (ROOT / folder).is_dir()) == []
 
 
 @pytest.mark.parametrize("folder", ["docker", "tests"])

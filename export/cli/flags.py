@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from export.models.recipes import RECIPES, TUTORIAL, Config
+from export.models.recipes import RECIPES, TUTORIAL
+from export.waist.config import Config
 from serving.errors import Failure
 
 Command = Callable[..., Any]

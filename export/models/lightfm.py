@@ -7,12 +7,12 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from export.towers import fitting
-from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.data.interactions import Interactions
 from export.models.recipes import LightFMConfig
-from lightfm_adapter.vectors import vectors
+from export.towers import fitting
+from export.waist.factorized import Factorized, OnEpoch, quiet
 from lightfm_adapter.training import Settings, fit
+from lightfm_adapter.vectors import vectors
 
 
 def train(

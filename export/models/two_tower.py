@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from export.towers import fitting, retriever
-from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.data.interactions import Interactions
 from export.models.recipes import TwoTowerConfig
+from export.towers import fitting, retriever
+from export.waist.factorized import Factorized, OnEpoch, quiet
 
 
 class TwoTowerModel(retriever.Retriever):

@@ -1,7 +1,7 @@
 """Wide & deep (Cheng et al. 2016, arXiv:1606.07792) as a two-tower model that one dot-product index holds exactly.
 
-The wide part is ``export.towers.wide_part``'s. Both parts are trained jointly, as in the paper: the sum of their scores goes into
-one loss.
+The wide part is ``export.towers.wide_part``'s. Both parts are trained jointly, as in the paper: the sum of their scores
+goes into one loss.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
-from export.towers import fitting, retriever
-from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.data.interactions import Interactions
+from export.models.recipes import WideDeepConfig
+from export.towers import fitting, retriever
+from export.towers.config import BATCH
 from export.towers.wide_part import wide_part
-from export.models.recipes import BATCH, WideDeepConfig
+from export.waist.factorized import Factorized, OnEpoch, quiet
 
 
 class WideDeepModel(retriever.Retriever):

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from export.data.interactions import Interactions
-from export.models.recipes import Config
 from export.publishing.recorded_figures import figures
 from export.publishing.twin import OPSET
+from export.waist.config import Config
 from serving import contract
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES, Config
+from export.models.recipes import RECIPES
+from export.waist.config import Config
 
 FILE = Path(__file__).with_name("figures.json")
 DIGITS = 4

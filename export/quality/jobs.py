@@ -12,12 +12,12 @@ from typing import Any
 from rich.console import Console
 
 from export import pipeline
-from export.models.recipes import Config
 from export.progress import bar, say
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
 from export.quality.leaderboard import Entry, Run
 from export.quality.protocols import Split, split
+from export.waist.config import Config
 
 
 def measure(

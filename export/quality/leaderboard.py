@@ -22,10 +22,10 @@ from scipy import sparse
 from export import pipeline
 from export.data.interactions import Ints
 from export.graph.recommender import Recommender
-from export.models.recipes import Config
 from export.quality.baselines import BASELINES
 from export.quality.evaluation import Outcome, Scorer, Scores, evaluate
 from export.quality.protocols import Split
+from export.waist.config import Config
 from export.waist.factorized import Factorized, OnEpoch, quiet
 
 BASELINE = "baseline"

@@ -19,11 +19,12 @@ from typing import Any
 import optuna
 
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES, TUNED, Config
+from export.models.recipes import RECIPES, TUNED
 from export.quality.baselines import ease
 from export.quality.evaluation import evaluate
 from export.quality.leaderboard import entry, run
 from export.quality.protocols import Split, split
+from export.waist.config import Config
 
 PROTOCOLS = ("random-80-20", "temporal")
 FIGURE = "ndcg@10"

@@ -15,8 +15,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from export.data.interactions import Interactions
-from export.models.recipes import BATCH, TowersConfig
 from export.towers import fitting
+from export.towers.config import BATCH, TowersConfig
 from export.towers.history import HistoryModel, HistoryTower
 from export.towers.partition import Parts, partitions
 from export.towers.wide_part import WidePart

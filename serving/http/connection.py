@@ -5,15 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from serving.http.messages import HTML, JSON, Request, page, reason
+from serving.http.messages import HTML, JSON, Handler, Limits, Request, page, reason
 from serving.http.parser import HANG_UP, RequestParser
 
-if TYPE_CHECKING:
-    from serving.http.server import HttpServer
-
 log = logging.getLogger("triptych.http")
+
+
+class Host(Protocol):
+    """What a connection needs of the server that it belongs to.
+
+    Attributes:
+        limits: what it may take up.
+        handler: answers a request.
+        loop: its clock.
+        date: the Date header's value.
+        draining: whether connections are to be closed after their answer.
+        connections: those there are; a connection puts itself in and takes itself out.
+    """
+
+    limits: Limits
+    handler: Handler
+    loop: asyncio.AbstractEventLoop
+    date: bytes
+    draining: bool
+    connections: set[Connection]
 
 
 class Connection(asyncio.Protocol):
@@ -23,7 +40,7 @@ class Connection(asyncio.Protocol):
         deadline: when, on the event loop's clock, `expire` is to be called.
     """
 
-    def __init__(self, server: HttpServer) -> None:
+    def __init__(self, server: Host) -> None:
         self._server = server
         self._limits = server.limits
         self._parser = RequestParser(server.limits, self._begun, self._whole)

@@ -15,7 +15,7 @@ from serving.errors import Failure
 
 ROOT = Path(__file__).parents[3]
 FINGERPRINT = "4f0e8dcf74c0a56621b7ab8817c4b6fcbab8f5504516d93aee848de825fc606d"
-LOAD = "from export.movielens import load; print(load('{size}').fingerprint())"
+LOAD = "from export.data.movielens import load; print(load('{size}').fingerprint())"
 NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from export.data.interactions import Interactions
 from export.models import two_tower
-from export.models.recipes import CATALOGUE, TwoTowerConfig
+from export.models.recipes import TwoTowerConfig
+from export.towers.config import CATALOGUE
 from export.towers.retriever import momentum
 
 

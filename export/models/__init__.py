@@ -1,0 +1,1 @@
+"""The models: interactions in, the waist's Factorized out; one file a model, over towers or the LightFM adapter."""

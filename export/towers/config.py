@@ -1,0 +1,27 @@
+"""The hyper-parameters that the two TFRS models share; standard library only, see ``export.waist.config``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from export.waist.config import Config, hyper
+
+BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
+"""What the softmax of the two TFRS models runs over: see ``export.towers.retriever``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowersConfig(Config):
+    """What the two TFRS models share. ``dropout`` to ``averaging`` belong to the catalogue loss."""
+
+    loss: str = hyper(BATCH, "softmax over the items of the batch, or over the whole catalogue", among=LOSSES)
+    embedding: int = hyper(64, "components of the user and item embeddings", least=1)
+    epochs: int = hyper(3, "passes over the interactions", least=1)
+    batch: int = hyper(4096, "in a step: interactions (batch loss) or users (catalogue loss)", least=1)
+    learning_rate: float = hyper(0.5, "step size of Adagrad (batch loss) or Adam (catalogue loss)", least=0.0)
+    dropout: float = hyper(0.0, "share of a history, of ids and of components hidden in a step", least=0.0, below=1.0)
+    future: float = hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
+    l2: float = hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
+    averaging: float = hyper(
+        0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
+    )

@@ -1,0 +1,34 @@
+"""Hyper-parameters: a field each, written once with its help and its bounds; standard library only.
+
+Flags, manifest and tables come from these fields, and ``triptych train --help`` lists them without TensorFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+def hyper(
+    default: Any, text: str, *, least: float | None = None, below: float | None = None, among: tuple[str, ...] = ()
+) -> Any:
+    """Declare a hyper-parameter: its default, what it is, and its bounds or the values it may have."""
+    return field(default=default, metadata={"help": text, "least": least, "below": below, "among": among})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Base of every model's: checks each field against the bounds it is declared with.
+
+    Raises:
+        ValueError: a field is outside its bounds; the message names field, value and bound.
+    """
+
+    def __post_init__(self) -> None:
+        for spec in fields(self):
+            value, least, below = getattr(self, spec.name), spec.metadata["least"], spec.metadata["below"]
+            if (least is not None and not value >= least) or (below is not None and not value < below):
+                bound = f"at least {least}" if below is None else f"at least {least} and below {below}"
+                raise ValueError(f"{spec.name} is {value}, expected {bound}")
+            if spec.metadata["among"] and value not in spec.metadata["among"]:
+                raise ValueError(f"{spec.name} is {value!r}, expected {' or '.join(spec.metadata['among'])}")
