@@ -5,12 +5,9 @@ Every command imports what it needs when it runs, so that `--help` answers at on
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Literal
-
 import click
 
-from serving.cli import folders
+from serving.cli import folders, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,7 +16,7 @@ def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
 
 
-for command in (folders.inspect, folders.config, folders.label):
+for command in (folders.inspect, folders.config, folders.label, serve.serve):
     app.add_command(command)
 
 
@@ -56,77 +53,6 @@ def recommend(
     from serving.cli.ranking_table import print_ranking
 
     print_ranking(answer, title=f"{model}, user {user}")
-
-
-@app.command()
-@click.option(
-    "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
-)
-@click.option(
-    "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
-@click.option("--rest-port", default=8501, show_default=True, help="REST port; 0 picks a free one.")
-@click.option("--grpc-port", default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
-@click.option(
-    "--engine",
-    type=click.Choice(["auto", "onnx", "tensorflow"]),
-    default="auto",
-    show_default=True,
-    help="ONNX Runtime on the twin, TensorFlow on the SavedModel, or auto: TensorFlow where there is no twin.",
-)
-@click.option(
-    "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the ports."
-)
-@click.option(
-    "--monitoring-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's monitoring configuration."
-)
-@click.option(
-    "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
-)
-@click.option("--access-log/--no-access-log", default=False, show_default=True, help="One log line for each request.")
-def serve(
-    *,
-    models: Path | None,
-    model_config_file: Path | None,
-    host: str,
-    rest_port: int,
-    grpc_port: int,
-    engine: Literal["auto", "onnx", "tensorflow"],
-    workers: int,
-    monitoring_config_file: Path | None,
-    batching: bool,
-    access_log: bool,
-) -> None:
-    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
-
-    New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
-
-    \b
-    Example:
-      triptych serve --models models
-      curl -d '{"instances": ["42"]}' http://127.0.0.1:8501/v1/models/two_tower:predict
-    """
-    if models is not None and model_config_file is not None:
-        raise click.UsageError("--models and --model-config-file exclude each other")
-    from serving.server import server
-    from serving.server import workers as several
-
-    config = server.Config(
-        models=models or (Path("models") if model_config_file is None else None),
-        model_config_file=model_config_file,
-        host=host,
-        rest_port=rest_port,
-        grpc_port=grpc_port,
-        engine=engine,
-        workers=workers,
-        monitoring_config_file=monitoring_config_file,
-        batching=batching,
-        access_log=access_log,
-    )
-    server.set_up_logging(access_log=access_log)
-    run = several.run if workers > 1 else server.run
-    run(config, lambda ready: click.echo(str(ready)))
 
 
 @app.group()
