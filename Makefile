@@ -3,13 +3,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+CHECKS := .venv/.checks
 
 .PHONY: demo test docker-test lock
 
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
-test: $(READY)  ## every check
+test: $(CHECKS)  ## every check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -18,18 +19,25 @@ test: $(READY)  ## every check
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-docker-test: $(READY)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
+docker-test: $(CHECKS)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh
 
 # Made anew when a lock changes; left unmarked when it does not end, so that the next run goes on.
-$(READY): requirements/build.lock requirements/all.lock pyproject.toml .ci/setup
+$(READY): requirements/uv.lock requirements/build.lock requirements/train.lock pyproject.toml .ci/setup
 	@$(PYTHON) .ci/setup
 	@touch $@
+
+# The linters and test tools beside what the demo runs with.
+$(CHECKS): requirements/uv.lock requirements/build.lock requirements/all.lock pyproject.toml .ci/setup
+	@$(PYTHON) .ci/setup all
+	@touch $(READY) $@
 
 # Exact versions with hashes for every platform and Python of the metadata; needs uv (pip install uv).
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	--no-emit-index-url --no-emit-find-links
 lock:  ## renew the lock files
 	$(LOCK) --upgrade --all-extras pyproject.toml -o requirements/all.lock
+	$(LOCK) -c requirements/all.lock --extra train pyproject.toml -o requirements/train.lock
 	$(LOCK) -c requirements/all.lock --group build -o requirements/build.lock
+	$(LOCK) --group uv -o requirements/uv.lock
 	$(LOCK) -c requirements/all.lock --extra serve pyproject.toml -o requirements/serve.lock
