@@ -102,7 +102,7 @@ class Recommender(tf.Module):
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         _require(k, items)
-        liked = self._each_once(self.items(items))
+        liked = self.distinct(self.items(items))
         return self._rank(self.index.scores(self.taste(liked)), k, liked)
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
@@ -137,13 +137,23 @@ class Recommender(tf.Module):
             "score": tf.where(held, score if bias is None else score + tf.expand_dims(bias, 1), LOWEST),
         }
 
-    def _each_once(self, columns: tf.Tensor) -> tf.Tensor:
-        """Sort `[b, n]` columns, as histories are, and keep one of equal ones: `[b, n + 1]`, padding in between."""
+    def distinct(self, columns: tf.Tensor) -> tf.Tensor:
+        """Sort `[b, n]` columns, as histories are, and keep what names an item, once: `[b, m + 1]`.
+
+        m is the most that a row keeps, and the end of every row is padding: whatever n is, what is gathered for these
+        columns is no wider than what is known and distinct.
+        """
         end = tf.fill([tf.shape(columns)[0], 1], self.index.size)
-        columns = tf.concat([columns, end], axis=1)
-        columns = -tf.math.top_k(-columns, tf.shape(columns)[1]).values
+        columns = _ascending(tf.concat([columns, end], axis=1), tf.shape(columns)[1] + 1)
         following = tf.concat([columns[:, 1:], end], axis=1)
-        return tf.where(columns == following, self.index.size, columns)
+        once = tf.where(columns == following, self.index.size, columns)
+        kept = tf.reduce_sum(tf.cast(once < self.index.size, tf.int32), axis=1)
+        return _ascending(once, tf.reduce_max(tf.concat([[0], kept], axis=0)) + 1)
+
+
+def _ascending(columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """Sort `[b, n]` columns and keep the first ``width`` of each row."""
+    return -tf.math.top_k(-columns, width).values
 
 
 def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:

@@ -96,6 +96,21 @@ def test_every_signature_answers_like_numpy_in_python_in_a_session_and_in_the_tw
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_what_recommend_from_gathers_is_as_wide_as_what_is_known_and_distinct(kind, answering, tiny_versions):
+    recommender, (first, second, third) = tiny_versions[kind].recommender, tiny_versions[kind].interactions.items[:3]
+    wide = np.full((2, 50_000), "", object)
+    wide[0, ::3], wide[0, 1::3], wide[0, 7], wide[1, 49_999] = second, "no such item", first, third
+    columns = recommender.items(tf.constant(wide.astype(np.str_)))
+    assert recommender.distinct(columns).numpy().tolist() == [[0, 1, 40], [2, 40, 40]]
+    narrow = np.array([[first, second], [third, ""]], object)
+    oracle, found = answering[kind]
+    expected = oracle("recommend_from", {"items": narrow, "k": np.array([5, 5], np.int32)})
+    for where, answer in found.items():
+        got = answer("recommend_from", {"items": wide, "k": np.array([5, 5], np.int32)})
+        assert difference(expected, got) is None, where
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_signature_defs_are_the_contract_to_the_letter(kind, tiny_versions):
     with tf.Graph().as_default(), tf.compat.v1.Session() as running:
         found = tf.compat.v1.saved_model.load(running, ["serve"], str(tiny_versions[kind].folder)).signature_def
