@@ -5,15 +5,25 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKS := .venv/.checks
 
-.PHONY: demo test docker-test lock
+.PHONY: help demo lint check test docker-test lock
+.DEFAULT_GOAL := help
+
+help:  ## what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
-test: $(CHECKS)  ## every check
+lint: $(CHECKS)  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# What a change is held to before each commit: all that needs no model trained.
+check: lint  ## lint, and the tests that train nothing
+	$(BIN)/python -m pytest -q -m "not training"
+
+test: lint  ## every check
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet

@@ -30,6 +30,8 @@ from export.data import movielens
 from export.publishing.manifest import Origin
 from export.models.recipes import RECIPES
 
+pytestmark = pytest.mark.training
+
 data = movielens.load()
 for model, recipes in RECIPES.items():
     for recipe, config in recipes.items():

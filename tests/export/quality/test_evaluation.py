@@ -22,6 +22,8 @@ from export.quality.evaluation import TFRS_FIGURE, best, evaluate
 from export.quality.protocols import Split, split
 from serving.contract import MODELS
 
+pytestmark = pytest.mark.training
+
 
 def interactions(*pairs: str) -> Interactions:
     """Read ``"ab"`` as: user a has item b; all three users and four items are known in each."""

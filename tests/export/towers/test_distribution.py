@@ -17,6 +17,8 @@ from export.towers.distribution import Cluster
 from serving.client.client import Client
 from serving.errors import Failure
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 
 

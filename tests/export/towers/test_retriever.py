@@ -12,6 +12,8 @@ from export.models.recipes import TwoTowerConfig
 from export.towers.config import CATALOGUE
 from export.towers.retriever import momentum
 
+pytestmark = pytest.mark.training
+
 
 def vectors(averaging: float) -> npt.NDArray[np.float32]:
     """Train for 16 steps."""
