@@ -13,11 +13,13 @@ from export.progress import bar, say
 from export.publishing import manifest
 from export.publishing.manifest import Origin
 from export.publishing.proof import prove
-from export.publishing.publish import publish
+from export.publishing.publish import prepare, publish
 from export.publishing.twin import write_twin
 from export.publishing.warmup_requests import write_warmup
 from export.waist.factorized import Factorized
 from serving.contract import TWIN
+
+__all__ = ["Origin", "export", "load", "prepare", "train", "trainer"]
 
 TRAINERS = {
     "two_tower": "export.models.two_tower",

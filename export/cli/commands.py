@@ -78,12 +78,16 @@ def train(
     configs = configure(models, recipe, given)
     pipeline = with_tensorflow()
     cluster = _cluster(models) if distribute else None
+    publishes = cluster is None or cluster.publishes
+    if publishes:  # what keeps a version from being published is told before the training, not after
+        for model in models:
+            pipeline.prepare(folder / model)
     interactions = pipeline.load(data)
     for model in models:
         origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
         with cluster.training() if cluster else nullcontext():
             trained = pipeline.train(origin, interactions)
-        if cluster is None or cluster.publishes:
+        if publishes:
             pipeline.export(trained, interactions, origin, models=folder, keep=keep)
 
 

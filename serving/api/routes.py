@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from serving.version.numbering import version_number
 from serving.wire.error_codes import Refusal, invalid
 
 _FLAGS = re.IGNORECASE | re.ASCII
@@ -54,8 +55,8 @@ def route(method: bytes, target: bytes) -> Route:
     if match is None:
         raise _malformed(method, target)
     name, version, label, verb = match.groups()
-    number = int(version) if version else None
-    if number is not None and number >= 1 << 63:
+    number = version_number(_text(version)) if version else None
+    if version and number is None:
         raise invalid(f"Failed to convert version: {_text(version)} to numeric.")
     if method == b"GET":
         verb = verb if verb == b"metadata" else b"status"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from serving.errors import Failure
 from serving.proto.config_pb2 import ModelConfig
-from serving.version.saved_model import is_saved_model
+from serving.version.numbering import version_folders, version_number
 
 
 def versions_of(folder: Path) -> list[int]:
     """List the version numbers in a model's folder, ascending."""
-    return sorted(int(path.name) for path in folder.glob("*/") if path.name.isdecimal() and is_saved_model(path))
+    return list(version_folders(folder))
 
 
 def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
@@ -24,9 +24,10 @@ def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
     parsed: dict[str, int | None] = {}
     for change in changes:
         label, equals, version = change.partition("=")
-        if not label or not equals or (version and not version.isdecimal()):
+        number = version_number(version)
+        if not label or not equals or (version and number is None):
             raise Failure(f"{change!r} is no label, expected LABEL=VERSION as in canary=7, or LABEL= to take it away")
-        parsed[label] = int(version) if version else None
+        parsed[label] = number
     return parsed
 
 

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 
 from serving.errors import Failure
 from serving.proto import config_pb2
+from serving.version.numbering import version_entries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +34,7 @@ class ModelSource:
         Raises:
             OSError: the base path cannot be listed.
         """
-        found = {}
-        for entry in sorted(self.base_path.iterdir()):
-            if entry.name.isascii() and entry.name.isdigit() and int(entry.name) < 1 << 63:
-                found[int(entry.name)] = entry
+        found = version_entries(self.base_path)
         if self.specific is not None:
             return {version: path for version, path in found.items() if version in self.specific}
         chosen = sorted(found, reverse=True)[: self.latest or None]

@@ -15,6 +15,7 @@ from serving import contract
 from serving.contract import MANIFEST, TWIN, Signature, Tensor
 from serving.errors import Failure
 from serving.proto import serving_pb2
+from serving.version.numbering import version_folders
 from serving.version.saved_model import is_saved_model, read_signatures
 from serving.version.warmup_file import read_warmup
 
@@ -136,8 +137,7 @@ def _between(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, wor
 
 
 def _newest(folder: Path) -> Path | None:
-    versions = [path for path in folder.glob("*/") if path.name.isdecimal() and is_saved_model(path)]
-    return max(versions, key=lambda path: int(path.name), default=None)
+    return next(reversed(version_folders(folder).values()), None)
 
 
 def _sizes(folder: Path) -> dict[str, int]:
