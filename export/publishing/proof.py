@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.publishing.agreement import Answer, Arrays, Case, cases, first_difference, requests, session
-from serving.contract import TWIN
+from serving.contract import SIGNATURES, TWIN
 from serving.errors import Failure
 from serving.version.inspect import inspect
 
@@ -61,9 +61,12 @@ def prove_again(version: Path) -> None:
 
 def check(version: Path) -> str | None:
     """Say what is wrong with a version, or None; to be asked in a process that has not made it."""
-    broken = inspect(version).differences
-    if broken:
-        return f"the contract is broken: {broken[0]}"
+    found = inspect(version)
+    if found.differences:
+        return f"the contract is broken: {found.differences[0]}"
+    unasked = sorted(SIGNATURES.keys() & found.signatures.keys() - _asked(version / CASES))
+    if unasked:
+        return f"{CASES} has no case of {', '.join(unasked)}, expected some of each signature"
     with session(version) as saved:
         return first_difference(_read(version / CASES), saved) or _compare_twin(saved, version)
 
@@ -84,6 +87,11 @@ def _write(path: Path, proven: Iterable[Case]) -> None:
                 text = value.dtype == object
                 arrays[f"{number}/{signature}/{side}/{name}"] = value.astype(np.str_) if text else value
     np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+def _asked(path: Path) -> set[str]:
+    with np.load(path) as arrays:
+        return {key.split("/")[1] for key in arrays.files}
 
 
 def _read(path: Path) -> Iterator[Case]:

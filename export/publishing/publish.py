@@ -2,7 +2,8 @@
 
 A server takes every folder whose name is a number for a version, at any moment. So a version is written under a name
 that is no number, proven there, and appears whole by one rename. A process that dies on the way leaves a folder no
-server reads; the next publish finds that nobody holds its lock and removes it.
+server reads; the next publish finds that nobody holds its lock and removes it. What is renamed is on the disk before,
+file by file, and the rename after: a machine that loses its power keeps the version whole or not at all, too.
 
 POSIX only: the locks are ``flock`` on the folders themselves, so that they end with the process, whatever ends it.
 """
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from serving.errors import Failure
+from serving.version.numbering import HIGHEST, version_entries
 
 Step = Callable[[Path], None]
 """Takes the folder being written."""
@@ -33,15 +35,16 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
         folder: the model's folder, ``models/<model>``; made when it is not there.
         write: writes the whole version into the folder it is given.
         prove: raises Failure when what was written does not answer as it must.
-        keep: old versions left beside the new one.
+        keep: old versions left beside the new one. What is no folder is never removed; of a link, the link goes.
 
     Returns:
         The version's folder; its name is one more than the highest number there was.
 
     Raises:
-        Failure: the proof failed; nothing was published, and what was written is kept under a name that says so.
+        Failure: the proof failed; nothing was published, and what was written is kept under a name that says so. Or
+            see prepare.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    prepare(folder)
     with _staging(folder) as staging:
         write(staging)
         try:
@@ -50,16 +53,57 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
             aside = folder / f"{_FAILED}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{staging.name.removeprefix(_STAGING)}"
             staging.rename(aside)
             raise Failure(f"{folder.name} was not published: {failure}; what was written is in {aside}") from failure
+        _flush(staging)
         with _locked(folder):
-            version = folder / str(max(versions(folder), default=0) + 1)
+            version = folder / str(_next(folder))
             staging.rename(version)
+            _flush_entries(folder)
             _prune(folder, keep)
     return version
 
 
+def prepare(folder: Path) -> None:
+    """Make a model's folder and see that it takes one more version: to be asked before hours of training.
+
+    Raises:
+        Failure: it is no folder, or its highest version is the highest that there can be.
+        OSError: it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Failure(f"{error.filename} is no folder, expected the folder of a model's versions") from None
+    with _staging(folder):
+        _next(folder)
+
+
 def versions(folder: Path) -> list[int]:
-    """List a model's version numbers, ascending."""
-    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal() and path.is_dir())
+    """List the numbers of a model's version folders, ascending."""
+    return [number for number, path in version_entries(folder).items() if path.is_dir()]
+
+
+def _next(folder: Path) -> int:
+    """Return one more than the highest number, be it of a folder or not: a server takes either for a version."""
+    highest = max(version_entries(folder), default=0)
+    if highest == HIGHEST:
+        raise Failure(f"{folder} has a version {highest}, and no number is above it: give it a lower one")
+    return highest + 1
+
+
+def _flush(folder: Path) -> None:
+    """See that all of a folder is on the disk."""
+    for place, _, files in os.walk(folder, topdown=False):
+        for path in (*(Path(place, name) for name in files), Path(place)):
+            _flush_entries(path)
+
+
+def _flush_entries(path: Path) -> None:
+    """See that a file's bytes, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -86,15 +130,24 @@ def _sweep(folder: Path) -> None:
             continue
         shutil.rmtree(path, ignore_errors=True)
     for path in folder.glob(f"{_REMOVING}*"):
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
 
 
 def _prune(folder: Path, keep: int) -> None:
     """Remove all but the newest version and ``keep`` before it, each renamed first so that no half of it is loaded."""
+    entries = version_entries(folder)
     for number in versions(folder)[: -1 - keep]:
         doomed = folder / f"{_REMOVING}{number}-{uuid.uuid4().hex[:8]}"
-        (folder / str(number)).rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        entries[number].rename(doomed)
+        _remove(doomed)
+
+
+def _remove(path: Path) -> None:
+    """Remove a version, or the link that stands for one: what it leads to is somebody else's."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 @contextmanager

@@ -7,14 +7,16 @@ in which a server that starts, or looks, finds neither, and nothing would be lef
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
 from export.publishing.proof import prove_again
-from export.publishing.publish import publish, versions
+from export.publishing.publish import prepare, publish, versions
 from serving.contract import MANIFEST
 from serving.errors import Failure
 from serving.version.inspect import inspect
+from serving.version.numbering import version_entries
 
 
 def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:
@@ -29,21 +31,37 @@ def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int
         The version that was copied, and the new version's folder.
 
     Raises:
-        Failure: there is no such model or version, or the copy does not prove; nothing was published then.
+        Failure: there is no such model or version, it holds what no version does, or the copy does not prove; nothing
+            was published then.
     """
-    source = folder / str(_choose(folder, to))
+    number = _choose(folder, to)
+    source = version_entries(folder)[number]
     found = inspect(source)
+    prepare(folder)
 
     def write(staging: Path) -> None:
-        try:
-            shutil.copytree(source, staging, dirs_exist_ok=True)
-        except OSError as error:  # a publish beside this one may prune it
-            raise Failure(f"{source} cannot be copied: {error}") from error
+        _copy(source, staging)
         if found.manifest is not None:
-            content = json.dumps({**found.manifest, "copy_of": int(source.name)}, indent=2, ensure_ascii=False)
+            content = json.dumps({**found.manifest, "copy_of": number}, indent=2)
             (staging / MANIFEST).write_text(content + "\n", encoding="utf-8")
 
-    return int(source.name), publish(folder, write=write, prove=prove_again, keep=keep)
+    return number, publish(folder, write=write, prove=prove_again, keep=keep)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a version's files. Links in it are not followed: they could lead out of it, and round in a circle."""
+
+    def refuse_links(place: str, names: list[str]) -> set[str]:
+        for name in names:
+            path = Path(place, name)
+            if path.is_symlink():
+                raise Failure(f"{path} is a link to {os.readlink(path)}, expected files and folders only in a version")
+        return set()
+
+    try:
+        shutil.copytree(source, target, ignore=refuse_links, dirs_exist_ok=True)
+    except OSError as error:  # a publish beside this one may prune it
+        raise Failure(f"{source} cannot be copied: {error}") from error
 
 
 def _choose(folder: Path, to: int | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from export.publishing.publish import publish, versions
+from export.publishing.publish import prepare, publish, versions
 from serving.errors import Failure
 
 FILES = 40
@@ -64,6 +65,70 @@ def test_old_versions_are_kept_as_many_as_asked_and_never_the_newest_removed(tmp
     assert versions(tmp_path) == [2, 3, 4]
     publish(tmp_path, write=write_whole, prove=accept, keep=0)
     assert versions(tmp_path) == [5]
+
+
+def test_what_a_server_takes_for_a_version_is_counted_and_only_folders_and_links_to_them_are_pruned(
+    tmp_path: Path,
+) -> None:
+    folder, elsewhere = tmp_path / "m", tmp_path / "elsewhere"
+    for name in (folder / "00000001", folder / "99999999999999999999", elsewhere):
+        name.mkdir(parents=True)
+        (name / "part").write_text("whole")
+    (folder / "2").symlink_to(elsewhere)
+    (folder / "3").write_text("no folder")
+    (folder / "4").symlink_to(tmp_path / "nowhere")
+    assert versions(folder) == [1, 2]
+    assert publish(folder, write=write_whole, prove=accept, keep=1).name == "5"
+    assert {path.name for path in folder.iterdir()} == {"2", "3", "4", "5", "99999999999999999999"}
+    publish(folder, write=write_whole, prove=accept, keep=0)
+    assert {path.name for path in folder.iterdir()} == {"3", "4", "6", "99999999999999999999"}
+    assert (elsewhere / "part").read_text() == "whole"
+
+
+@pytest.mark.parametrize("highest", ["9223372036854775807", "0009223372036854775807"])
+def test_above_the_highest_number_there_is_nothing_is_published_and_nothing_left(tmp_path: Path, highest: str) -> None:
+    (tmp_path / highest).mkdir()
+    with pytest.raises(Failure, match="has a version 9223372036854775807, and no number is above it"):
+        prepare(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [highest]
+
+
+SYNCED = """
+import os, sys
+from pathlib import Path
+from export.publishing.publish import publish
+
+def watched(name, call):
+    def told(place, *others):
+        path = os.readlink(f"/proc/self/fd/{place}") if isinstance(place, int) else os.fspath(place)
+        print(name, path.replace(sys.argv[1], ""), flush=True)
+        return call(place, *others)
+    return told
+
+def write(staging):
+    (staging / "variables").mkdir()
+    (staging / "variables" / "data").write_text("whole")
+    (staging / "saved_model.pb").write_text("whole")
+
+os.fsync, os.rename = watched("fsync", os.fsync), watched("rename", os.rename)
+publish(Path(sys.argv[1]), write=write, prove=lambda staging: None, keep=0)
+"""
+
+
+def test_every_file_and_folder_is_on_the_disk_before_the_rename_and_the_rename_before_an_old_version_goes(
+    tmp_path: Path,
+) -> None:
+    publish(tmp_path, write=write_whole, prove=accept)
+    command = [sys.executable, "-c", SYNCED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "."}, check=True)
+    told = [re.sub("staging-[0-9a-f]+", "staging", line) for line in done.stdout.splitlines()]
+    before, after = told[: told.index("rename /.staging")], told[told.index("rename /.staging") + 1 :]
+    assert sorted(before) == [
+        f"fsync /.staging{name}" for name in ("", "/saved_model.pb", "/variables", "/variables/data")
+    ]
+    assert before[-1] == "fsync /.staging"
+    assert after[0] == "fsync "
+    assert after[1].startswith("rename /1")
 
 
 def test_a_failed_proof_publishes_nothing_and_keeps_what_was_written_aside(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import Tiny
 from live import Ready, process
@@ -138,6 +139,17 @@ def test_a_copy_is_the_version_and_says_of_which(models: Path) -> None:
     assert json.loads((copy / MANIFEST).read_text()) == {"contract": 1, "seed": 1, "copy_of": 1}
 
 
+def test_versions_are_found_by_the_names_that_they_have(models: Path, tmp_path: Path) -> None:
+    (models / "m" / "1").rename(models / "m" / "00000001")
+    (models / "m" / "2").rename(tmp_path / "elsewhere")
+    (models / "m" / "2").symlink_to(tmp_path / "elsewhere")
+    (models / "m" / "4").touch()
+    done = triptych("rollback", "m", "--models", models, "--keep", "0")
+    assert (done.returncode, done.stdout) == (0, f"published {models / 'm' / '5'}, a copy of version 1\n"), done.stderr
+    assert {path.name for path in (models / "m").iterdir()} == {"4", "5"}
+    assert (tmp_path / "elsewhere" / "saved_model.pb").is_file()
+
+
 @pytest.mark.parametrize(
     ("change", "arguments", "sentence"),
     [
@@ -164,8 +176,33 @@ def test_a_copy_is_the_version_and_says_of_which(models: Path) -> None:
             ["m"],
             "{models}/m/1",
         ),
+        (
+            lambda m: np.savez_compressed(m / "m" / "1" / CASES),
+            ["m"],
+            "m was not published: assets.extra/proof.npz has no case of recommend, ",
+        ),
+        (
+            lambda m: (m / "m" / "1" / "variables" / "round").symlink_to(m),
+            ["m"],
+            "{models}/m/1/variables/round is a link to {models}, expected files and folders only in a version",
+        ),
+        (
+            lambda m: (m / "m" / "1" / "assets.extra" / "out").symlink_to("/etc/passwd"),
+            ["m"],
+            "{models}/m/1/assets.extra/out is a link to /etc/passwd, expected files and folders only in a version",
+        ),
     ],
-    ids=["no model", "no version", "none before", "no cases", "other answers", "damaged"],
+    ids=[
+        "no model",
+        "no version",
+        "none before",
+        "no cases",
+        "other answers",
+        "damaged",
+        "empty proof",
+        "a link round",
+        "a link out",
+    ],
 )
 def test_what_cannot_be_rolled_back_is_one_sentence_and_changes_nothing(
     models: Path, change: Callable[[Path], object] | None, arguments: list[str], sentence: str
