@@ -85,5 +85,8 @@ def twin_output(signature: str, name: str) -> str:
     """Name an output as the twin names it: ONNX cannot give an input and an output one name, as ``similar`` does.
 
     The twin's outputs stand in the order of ``SIGNATURES``, so that zipping names and values does as well.
+
+    >>> twin_output("similar", "item"), twin_output("recommend", "item")
+    ('item_out', 'item')
     """
     return f"{name}{TWIN_SUFFIX}" if name in SIGNATURES[signature].inputs else name

@@ -40,7 +40,13 @@ TINY = 1e-100
 
 
 def whitening(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Compute the `[c, c]` matrix that whitens `[n, c]` items, bias and popularity brought to the embedding's scale."""
+    """Compute the `[c, c]` matrix that whitens `[n, c]` items, bias and popularity brought to the embedding's scale.
+
+    >>> items = np.array([[3, 0, 1, 9], [0, 4, 2, 5], [1, 1, 0, 7]], np.float32)
+    >>> white = items @ whitening(items)
+    >>> np.allclose(white.T @ white, np.diag(np.diag(white.T @ white)), atol=1e-6)
+    True
+    """
     exact = columns.astype(np.float64)
     power = (exact**2).sum(axis=0)
     power[:-EXTRA] = power[:-EXTRA].mean()

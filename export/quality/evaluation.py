@@ -84,7 +84,11 @@ def matrix(interactions: Interactions) -> sparse.csr_matrix:
 
 
 def best(scores: Scores, k: int) -> Ints:
-    """Rank `[b, n]` scores: the `[b, k]` columns of the highest, equal ones in order of the column."""
+    """Rank `[b, n]` scores: the `[b, k]` columns of the highest, equal ones in order of the column.
+
+    >>> best(np.array([[0.1, 0.5, 0.5, 0.9]], np.float32), 3).tolist()
+    [[3, 1, 2]]
+    """
     bar = np.partition(scores, -k, axis=1)[:, [-k]]
     row, column = np.nonzero(scores >= bar)  # at least k in each row, few more: only these are sorted
     order = np.lexsort((column, -scores[row, column], row))

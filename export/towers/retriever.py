@@ -99,6 +99,9 @@ def momentum(most: float, *, steps: int) -> float:
     """Limit the momentum of a moving average, which reaches back over ``1 / (1 - momentum)`` steps, to ``REACH``.
 
     Few users are few steps: with the momentum that is right for many, the average would hardly have left the start.
+
+    >>> momentum(0.99, steps=1120), momentum(0.99, steps=16)
+    (0.99, 0.5)
     """
     return min(most, max(0.0, 1 - 1 / (REACH * steps)))
 

@@ -39,7 +39,11 @@ def split(target: bytes) -> tuple[bytes, bytes] | None:
 
 
 def in_api(target: bytes) -> bool:
-    """Tell whether a path is the API's: everything else is no page at all."""
+    """Tell whether a path is the API's: everything else is no page at all.
+
+    >>> in_api(b"/v1/models/two_tower"), in_api(b"/favicon.ico")
+    (True, False)
+    """
     return target[:4].lower() == b"/v1/"
 
 

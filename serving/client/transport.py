@@ -72,7 +72,11 @@ def array(values: object, dtype: str) -> npt.NDArray[Any]:
 
 
 def text(strings: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a tensor of bytes, or of what is text already, as one of text."""
+    r"""Return a tensor of bytes, or of what is text already, as one of text.
+
+    >>> text(np.array([b"Am\xc3\xa9lie", "Fargo"], object)).tolist()
+    ['Amélie', 'Fargo']
+    """
     decoded = [each.decode("utf-8", "replace") if isinstance(each, bytes) else each for each in strings.flat]
     return array(decoded, "string").reshape(strings.shape)
 
@@ -91,7 +95,11 @@ def checked(outputs: Arrays, signature: str, inputs: Arrays) -> Arrays:
 
 
 def is_loopback(server: str) -> bool:
-    """Tell whether `server`, a URL, is this machine spoken to through itself."""
+    """Tell whether `server`, a URL, is this machine spoken to through itself.
+
+    >>> is_loopback("http://127.0.0.1:8501"), is_loopback("grpc://models.example:8500")
+    (True, False)
+    """
     host = urlsplit(server).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -18,6 +18,9 @@ def versions_of(folder: Path) -> list[int]:
 def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
     """Read ``canary=7`` (the label goes to this version) and ``canary=`` (the label goes).
 
+    >>> parse_changes(["stable=6", "canary="])
+    {'stable': 6, 'canary': None}
+
     Raises:
         Failure: one is neither.
     """

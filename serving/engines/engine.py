@@ -90,7 +90,12 @@ def check_dtypes(signature: Signature, inputs: dict[str, Array]) -> None:
 
 
 def check_outputs(outputs: dict[str, Array], names: Iterable[str]) -> dict[str, Array]:
-    """Return the outputs that were asked for; refuse a dtype that neither API can carry."""
+    """Return the outputs that were asked for; refuse a dtype that neither API can carry.
+
+    >>> import numpy as np
+    >>> check_outputs({"item": np.array([b"Fargo"], object), "score": np.array([1.5], np.float32)}, ["score"])
+    {'score': array([1.5], dtype=float32)}
+    """
     chosen = {name: outputs[name] for name in names}
     for name, array in chosen.items():
         if array.dtype not in OF_NUMPY:

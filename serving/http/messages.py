@@ -42,11 +42,19 @@ Handler = Callable[[Request, Respond], None]
 
 
 def reason(status: int) -> str:
-    """Return what a status is called."""
+    """Return what a status is called.
+
+    >>> reason(404), reason(499)
+    ('Not Found', 'Client Closed Request')
+    """
     return "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
 
 
 def page(status: int) -> bytes:
-    """Return the page libevent, and so TensorFlow Serving, sends where there is no answer of the API's."""
+    """Return the page libevent, and so TensorFlow Serving, sends where there is no answer of the API's.
+
+    >>> page(404).splitlines()[1]
+    b'<TITLE>404 Not Found</TITLE>'
+    """
     title = f"<HTML><HEAD>\n<TITLE>{status} {reason(status)}</TITLE>\n</HEAD><BODY>"
     return f"{title}\n<H1>{reason(status)}</H1>\n</BODY></HTML>\n".encode()

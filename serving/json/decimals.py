@@ -13,6 +13,9 @@ def decimal(value: float, *, single: bool) -> str:
 
     Six significant digits if they read back as the same number, else the 9 or 17 that always do; a whole number
     keeps a ``.0`` so that a list stays of one type. NaN and the infinities are written by name, which is not JSON.
+
+    >>> decimal(0.1, single=True), decimal(16777217.0, single=False), decimal(3.0, single=True)
+    ('0.1', '16777217.0', '3.0')
     """
     if math.isnan(value):
         return "NaN"
@@ -30,6 +33,9 @@ def write_double(value: float) -> str:
     """Write a finite number as RapidJSON does: in full from 1e-6 to 1e21, beyond that with an exponent.
 
     The last of 17 digits may differ: RapidJSON's are not always those nearest to the number.
+
+    >>> write_double(0.5), write_double(1e21), write_double(1e-7)
+    ('0.5', '1e21', '1e-7')
     """
     sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
     text, power = "".join(map(str, digits)), int(exponent)
@@ -50,6 +56,9 @@ def read_double(token: bytes, whole: bytes, fraction: bytes, exponent: bytes) ->
 
     It scales the digits by a power of ten in double arithmetic. What is exact neither before nor after may end up
     next to the nearest double, or infinite.
+
+    >>> read_double(b"12.5", b"12", b"5", b""), read_double(b"1e999", b"1", b"", b"999")
+    (12.5, None)
     """
     power = int(exponent.lstrip(b"+-0")[:10] or 0)
     if len(whole) + len(fraction) <= 15 and power + len(fraction) <= 22:

@@ -51,7 +51,11 @@ class _Column:
 
 
 def from_rows(instances: list[Any], wanted: Mapping[str, int]) -> dict[str, Array]:
-    """Read the ``instances`` list: plain values of the only input, or objects with every input's name."""
+    """Read the ``instances`` list: plain values of the only input, or objects with every input's name.
+
+    >>> from_rows([b"42", b"7"], {"user_id": types_pb2.DT_STRING})
+    {'user_id': array([b'42', b'7'], dtype=object)}
+    """
     if not isinstance(instances[0], Object) and len(wanted) > 1:
         raise invalid(
             "instances is a plain list, but expecting list of objects as multiple "
@@ -78,7 +82,11 @@ def from_rows(instances: list[Any], wanted: Mapping[str, int]) -> dict[str, Arra
 
 
 def from_columns(inputs: Any, wanted: Mapping[str, int]) -> dict[str, Array]:
-    """Read the ``inputs`` value: the only input's tensor, or an object with one tensor for each input."""
+    """Read the ``inputs`` value: the only input's tensor, or an object with one tensor for each input.
+
+    >>> from_columns([3, 5], {"k": types_pb2.DT_INT32})
+    {'k': array([3, 5], dtype=int32)}
+    """
     if not isinstance(inputs, Object) or is_base64(inputs):
         if len(wanted) > 1:
             raise invalid(

@@ -67,6 +67,9 @@ _ALLOWED = {
 def parse(text: bytes) -> Any:
     """Parse one document.
 
+    >>> parse(b'[1, 2.5, "x", true]')
+    [1, 2.5, b'x', True]
+
     Raises:
         ParseError: the text is not JSON as RapidJSON takes it.
     """

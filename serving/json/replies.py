@@ -23,12 +23,20 @@ BYTES_SUFFIX = "_bytes"
 
 
 def error(message: str) -> bytes:
-    """Write a refusal."""
+    r"""Write a refusal.
+
+    >>> error('no "x"').decode().splitlines()
+    ['{', '    "error": "no \\"x\\""', '}']
+    """
     return b'{\n    "error": ' + json_text.quote(message.encode("utf-8", "surrogateescape")) + b"\n}"
 
 
 def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
     """Write a predict reply: ``predictions``, a value or object for each row, or ``outputs``, a tensor for each name.
+
+    >>> import numpy as np
+    >>> encode({"score": np.array([1.5, 2], np.float32)}, rows=True)
+    b'{"predictions":[1.5,2.0]}'
 
     Raises:
         Refusal: rows are asked for and the outputs do not have one common first dimension, or JSON cannot hold a dtype.

@@ -19,6 +19,9 @@ def render(value: Any) -> str:
 
     Bytes that are no UTF-8 become surrogate escapes. Its writer stops at a NaN or an infinity inside a list or
     object, so what comes after one is missing.
+
+    >>> render([1, 2.5, b"x", None])
+    '[1, 2.5, "x", null]'
     """
     if isinstance(value, float):
         return decimal(value, single=abs(value) <= _LARGEST_SINGLE)
@@ -77,5 +80,9 @@ _QUOTED = {b'"': b'\\"', b"\\": b"\\\\", b"\b": b"\\b", b"\f": b"\\f", b"\n": b"
 
 
 def quote(text: bytes) -> bytes:
-    """Return a JSON string of these bytes, whatever they are: only what JSON must escape is escaped."""
+    r"""Return a JSON string of these bytes, whatever they are: only what JSON must escape is escaped.
+
+    >>> quote(b'tab\t and "quotes"').decode()
+    '"tab\\t and \\"quotes\\""'
+    """
     return b'"' + _SPECIAL.sub(lambda m: _QUOTED.get(m.group(), b"\\u%04X" % m.group()[0]), text) + b'"'

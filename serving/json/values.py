@@ -34,7 +34,11 @@ DECIMALS = {
 
 
 def lossless(value: float, dtype: int) -> bool:
-    """Tell whether a number fits a floating dtype: an integer exactly, a decimal within its range."""
+    """Tell whether a number fits a floating dtype: an integer exactly, a decimal within its range.
+
+    >>> lossless((1 << 24) - 1, types_pb2.DT_FLOAT), lossless(1 << 24, types_pb2.DT_FLOAT)
+    (True, False)
+    """
     whole, largest = DECIMALS[dtype]
     if type(value) is int:
         return -whole <= value <= whole
@@ -43,6 +47,9 @@ def lossless(value: float, dtype: int) -> bool:
 
 def leaf(value: Any, dtype: int) -> Any:
     """Return a JSON value as an element of a tensor: bytes, bool, int or float.
+
+    >>> leaf(b"42", types_pb2.DT_STRING), leaf(3, types_pb2.DT_FLOAT)
+    (b'42', 3)
 
     Raises:
         Refusal: it is no value of this dtype.
@@ -100,7 +107,12 @@ def _unescape(text: bytes) -> bytes:
 
 
 def is_base64(value: Any) -> bool:
-    """Tell whether a value is a `{"b64": "…"}` object: bytes, not an object."""
+    """Tell whether a value is a `{"b64": "…"}` object: bytes, not an object.
+
+    >>> from serving.json.rapidjson import parse
+    >>> is_base64(parse(b'{"b64": "aGk="}')), is_base64(b"aGk=")
+    (True, False)
+    """
     return (
         isinstance(value, Object)
         and len(value.members) == 1

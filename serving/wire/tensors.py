@@ -57,7 +57,11 @@ OF_NUMPY = {np.dtype(kind.numpy): number for number, kind in KINDS.items()}
 
 
 def type_name(dtype: int) -> str:
-    """Return TensorFlow's name for a dtype number: ``string``, ``int32`` …, or ``INVALID`` and the like."""
+    """Return TensorFlow's name for a dtype number: ``string``, ``int32`` …, or ``invalid`` and the like.
+
+    >>> type_name(1), type_name(7), type_name(0)
+    ('float', 'string', 'invalid')
+    """
     if dtype in KINDS:
         return KINDS[dtype].name
     known = types_pb2.DataType.values()
@@ -101,7 +105,11 @@ def strings(values: list[Any], shape: tuple[int, ...]) -> Array:
 
 
 def max_rank(dtype: int) -> int:
-    """Return the highest rank that a tensor of this dtype may have."""
+    """Return the highest rank that a tensor of this dtype may have.
+
+    >>> max_rank(types_pb2.DT_STRING), max_rank(types_pb2.DT_FLOAT)
+    (32, 64)
+    """
     return MAX_STRING_RANK if dtype == STRING else MAX_RANK
 
 
