@@ -6,38 +6,14 @@ import export  # noqa: F401  isort: skip - selects Keras 2
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from export.data.interactions import Interactions
 from export.graph.recommender import Recommender
 from export.publishing.twin import write_twin
-from export.waist.factorized import Factorized
+from export.waist.factorized import Factorized, History
 
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 KINDS = ("plain", "item_biases", "user_biases", "history")
-
-
-class Tower(tf.keras.Model):
-    """`[...]` names -> the embedding of each; of several in a row the sum, which is exact."""
-
-    def __init__(self, names, vectors, *, rows):
-        super().__init__()
-        self.rows = rows
-        self.place = tf.keras.layers.StringLookup(mask_token="")
-        self.place.adapt(names)
-        order = self.place.get_vocabulary()
-        table = np.zeros((len(order), vectors.shape[1]), np.float32)
-        for name, vector in zip(names, vectors, strict=True):
-            table[order.index(name)] = vector
-        self.embed = tf.keras.layers.Embedding(*table.shape, weights=[table])
-        self.embed(0)
-
-    def call(self, names):
-        found = self.embed(self.place(names))
-        if not self.rows:
-            return found
-        held = tf.cast(tf.not_equal("", names), tf.float32)
-        return tf.reduce_sum(found * tf.expand_dims(held, 2), axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +37,12 @@ def tiny_interactions():
     return full.rows((full.user != 4) & (full.item != 9))
 
 
+def tiny_history():
+    rng = np.random.default_rng(9)
+    vectors = rng.standard_normal((ITEMS, COMPONENTS - 3), dtype=np.float32)
+    return History(start=vectors[7] / 2, vectors=vectors, wide=np.array([2, 39, 5]))
+
+
 def tiny_model(interactions, kind):
     """Vectors of quarters, so that every score is exact in float32; equal and zero vectors among them."""
     rng = np.random.default_rng(KINDS.index(kind))
@@ -69,11 +51,11 @@ def tiny_model(interactions, kind):
     items[5], items[11], items[20] = items[3], items[3], 0
     biases = [rng.integers(-9, 10, n).astype(np.float32) / 4 for n in (ITEMS, USERS)]
     return Factorized(
-        query_model=Tower(interactions.users, users, rows=False),
+        user_vectors=users,
         vectors=items,
         item_biases=biases[0] * (kind in ("item_biases", "user_biases")),
         user_biases=biases[1] * (kind == "user_biases"),
-        history_model=Tower(interactions.items, items, rows=True) if kind == "history" else None,
+        history=tiny_history() if kind == "history" else None,
     )
 
 

@@ -3,30 +3,26 @@
 An item's column in the index is its embedding, its bias and its popularity. A query is a user's vector, 1 and 0, which
 adds the bias; or 0, 0 and 1 for a user who is not known, whose score of an item then is its popularity, exactly.
 The alternative, another row of scores chosen per user, would be one more pass over `[b, n]`.
+
+The queries of the known users are rows of one table, and its last row is everyone else's: to ask for a user is one
+string look-up and one row read, whatever the model.
 """
 
 from __future__ import annotations
 
-import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
-
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
-
-from export.waist.places import Places
 
 EXTRA = 2
 """Components of a query past the embedding: the bias's and the popularity's."""
 
 
-class UserQuery(tf.keras.Model):
-    """The trained user tower as the index asks it: `[b]` user ids -> `[b, d + 2]`, unknown ones by popularity."""
-
-    def __init__(self, tower: tf.keras.Model, users: Places) -> None:
-        super().__init__(name="user_query")
-        self.tower, self.users = tower, users
-
-    def call(self, user_id: tf.Tensor) -> tf.Tensor:
-        """Compute the query of each user id."""
-        return popular_unless(self.users(user_id) < self.users.size, with_bias(self.tower(user_id)))
+def table(user_vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Complete `[n_users, d]` vectors to the queries of all users and of someone unknown: `[n_users + 1, d + 2]`."""
+    queries = np.pad(user_vectors, ((0, 1), (0, EXTRA)))
+    queries[:-1, -2] = queries[-1, -1] = 1
+    return queries
 
 
 def with_bias(vector: tf.Tensor) -> tf.Tensor:

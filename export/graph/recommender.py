@@ -19,9 +19,9 @@ import tensorflow as tf
 
 from export.data.interactions import Interactions
 from export.graph.fold_in import fold_in, whitening
+from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
-from export.graph.query import EXTRA, UserQuery, popular_unless, with_bias
-from export.towers.history import Histories
+from export.graph.query import EXTRA, popular_unless, table, with_bias
 from export.waist.factorized import Factorized
 from export.waist.places import Places
 from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
@@ -48,9 +48,9 @@ class Recommender(tf.Module):
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
         columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
         self.users, self.items = Places(interactions.users), Places(interactions.items)
-        self.index = BlockBruteForce(UserQuery(model.query_model, self.users), k=min(DEFAULT_K, size))
-        self.index.index(columns, interactions.items)
-        self.history_model = model.history_model
+        self.queries = tf.Variable(table(model.user_vectors), trainable=False)
+        self.index = BlockBruteForce(k=min(DEFAULT_K, size)).index(columns, interactions.items)
+        self.history = None if model.history is None else HistoryVector(model.history)
         self.whitening = tf.Variable(whitening(columns), trainable=False)
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
@@ -70,8 +70,9 @@ class Recommender(tf.Module):
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
     def serving_default(self, user_id: tf.Tensor) -> Answer:
         """Answer `[b]` user ids with their 10 best items, nothing left out."""
-        score, item = self.index(user_id)
-        score += tf.expand_dims(tf.gather(self.user_biases, self.users(user_id)), 1)
+        user = self.users(user_id)
+        score, item = self.index(tf.gather(self.queries, user))
+        score += tf.expand_dims(tf.gather(self.user_biases, user), 1)
         if self.index.size < DEFAULT_K:
             missing = [tf.shape(user_id)[0], DEFAULT_K - self.index.size]
             item = tf.concat([item, tf.fill(missing, PADDING)], axis=1)
@@ -84,7 +85,7 @@ class Recommender(tf.Module):
         _require(k, user_id, exclude, unseen)
         user = self.users(user_id)
         left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
-        scores = self.index.scores(self.index.query_model(user_id))
+        scores = self.index.scores(tf.gather(self.queries, user))
         answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
         return {**answer, "known": user < self.users.size}
 
@@ -107,19 +108,19 @@ class Recommender(tf.Module):
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
         """Compute the queries of `[b, m]` columns of liked items, each once in its row: `[b, d + 2]`."""
-        if self.history_model is None:
+        if self.history is None:
             query = fold_in(self.index.vectors(liked), self.whitening)
         else:
-            query = with_bias(self.history_model(self.index.identifiers(liked)))
+            query = with_bias(self.history(liked))
         return popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
 
     @tf.function(autograph=False, input_signature=_specs("score"))
     def score(self, user_id: tf.Tensor, item: tf.Tensor) -> Answer:
         """Score `[b]` items for `[b]` user ids."""
         _require(None, user_id, item)
-        column = self.items(item)
-        score = tf.reduce_sum(self.index.query_model(user_id) * self.index.vectors(column), axis=1)
-        score += tf.gather(self.user_biases, self.users(user_id))
+        user, column = self.users(user_id), self.items(item)
+        score = tf.reduce_sum(tf.gather(self.queries, user) * self.index.vectors(column), axis=1)
+        score += tf.gather(self.user_biases, user)
         return {"score": tf.where(column < self.index.size, score, LOWEST)}
 
     def _rank(self, scores: tf.Tensor, k: tf.Tensor, left_out: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
@@ -176,13 +177,14 @@ def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
 def _check(model: Factorized, interactions: Interactions) -> None:
     """Refuse a model that does not fit the interactions, or that training has driven to infinity."""
     users, items = len(interactions.users), len(interactions.items)
-    found = (len(model.vectors), len(model.item_biases), len(model.user_biases))
-    if found != (items, items, users):
+    found = tuple(map(len, (model.user_vectors, model.vectors, model.item_biases, model.user_biases)))
+    if found != (users, items, items, users):
         raise Failure(
-            f"the model has {found} item vectors, item biases and user biases, expected {(items, items, users)}"
+            f"the model has {found} user vectors, item vectors, item biases and user biases, "
+            f"expected {(users, items, items, users)}"
         )
     if PADDING in interactions.items:
         raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
-    for name in ("vectors", "item_biases", "user_biases"):
+    for name in ("user_vectors", "vectors", "item_biases", "user_biases"):
         if not np.isfinite(getattr(model, name)).all():
             raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import tensorflow as tf
-
 from export.data.interactions import Interactions
 from export.models.recipes import LightFMConfig
-from export.towers import fitting
 from export.waist.factorized import Factorized, OnEpoch, quiet
 from lightfm_adapter.training import Settings, fit
 from lightfm_adapter.vectors import vectors
@@ -41,16 +37,8 @@ def train(
     )
     sides = vectors(fitted)
     return Factorized(
-        query_model=_fixed(interactions.users.tolist(), sides.user_vectors),
+        user_vectors=sides.user_vectors,
         vectors=sides.item_vectors,
         item_biases=sides.item_biases,
         user_biases=sides.user_biases,
     )
-
-
-def _fixed(users: list[str], vectors: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> tf.keras.Model:
-    """Look a user's fixed vector up; index 0, an unknown user, is the zero vector."""
-    lookup = tf.keras.layers.StringLookup(vocabulary=users, mask_token=None)
-    table = np.vstack([np.zeros_like(vectors[:1]), vectors])
-    embedding = tf.keras.layers.Embedding(*table.shape, weights=[table], trainable=False)
-    return tf.keras.Sequential([fitting.ids(), lookup, embedding])

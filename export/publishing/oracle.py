@@ -28,7 +28,6 @@ class Oracle:
         self._model, self._items = model, interactions.items.tolist()
         self._user_at = {name: place for place, name in enumerate(interactions.users.tolist())}
         self._item_at = {name: place for place, name in enumerate(self._items)}
-        self._queries = np.asarray(model.query_model(np.array(interactions.users, object)), np.float64)
         self._vectors, self._biases = model.vectors.astype(np.float64), model.item_biases.astype(np.float64)
         self._popularity = interactions.popularity().astype(np.float64)
         self._offsets, self._history = interactions.histories()
@@ -82,7 +81,7 @@ class Oracle:
     def _scores(self, user: str) -> Floats:
         if user not in self._user_at:
             return self._popularity
-        return self._vectors @ self._queries[self._user_at[user]] + self._biases
+        return self._vectors @ self._model.user_vectors[self._user_at[user]].astype(np.float64) + self._biases
 
     def _bias(self, user: str) -> float:
         return float(self._model.user_biases[self._user_at[user]]) if user in self._user_at else 0.0
@@ -101,9 +100,11 @@ class Oracle:
         return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
 
     def _folded(self, liked: list[int]) -> Floats:
-        if self._model.history_model is not None:
-            names = np.array([[self._items[item] for item in liked]], object)
-            return self._vectors @ np.asarray(self._model.history_model(names), np.float64)[0] + self._biases
+        history = self._model.history
+        if history is not None:
+            deep = history.start + history.vectors[liked].sum(axis=0, dtype=np.float64) / np.sqrt(len(liked))
+            wide = np.isin(history.wide, liked) / np.sqrt(len(liked))
+            return self._vectors @ np.concatenate([deep, wide]) + self._biases
         vector_power = (self._vectors**2).sum() / self._vectors.shape[1]
         columns = [self._vectors]
         for extra in (self._biases, self._popularity):

@@ -88,7 +88,7 @@ def scorer(model: Factorized, split: Split) -> Scorer:
         if split.new_users:
             query = recommender.taste(tf.constant(_columns(given)))
         else:
-            query = recommender.index.query_model(tf.constant(split.train.users[users]))
+            query = tf.gather(recommender.queries, users)
         scores: Scores = recommender.index.scores(query).numpy()[:, :size]
         return scores
 

@@ -17,7 +17,7 @@ import tensorflow_recommenders as tfrs
 from export.data.interactions import Interactions
 from export.towers import fitting
 from export.towers.config import BATCH, TowersConfig
-from export.towers.history import HistoryModel, HistoryTower
+from export.towers.history import HistoryTower
 from export.towers.partition import Parts, partitions
 from export.towers.wide_part import WidePart
 from export.waist.factorized import Factorized, OnEpoch
@@ -70,7 +70,8 @@ class Retriever(tfrs.Model):
             return
         self.task = CatalogueSoftmax()
         self.wide_part, columns = wide_part, wide_part.columns if wide_part else np.zeros(0, np.int64)
-        self.user_tower = HistoryTower(interactions, towers[0], dropout=config.dropout, l2=config.l2, wide=columns)
+        items = len(interactions.items)
+        self.user_tower = HistoryTower(towers[0], items=items, dropout=config.dropout, l2=config.l2, wide=columns)
         self.item_bias = tf.Variable(np.log1p(interactions.popularity()).astype(np.float32))
         self.wide = tf.Variable(wide_part.start) if wide_part else None
 
@@ -109,14 +110,17 @@ def momentum(most: float, *, steps: int) -> float:
 def train(
     model: Retriever, interactions: Interactions, config: TowersConfig, *, seed: int, on_epoch: OnEpoch
 ) -> Factorized:
-    """Train on all interactions given, and hand over the two towers."""
+    """Train on all interactions given, and hand over what the two towers come to."""
     users, items = np.zeros(len(interactions.users), np.float32), np.zeros(len(interactions.items), np.float32)
     if config.loss == BATCH:
         model.compile(optimizer=tf.keras.optimizers.Adagrad(config.learning_rate))
         data = fitting.pairs(interactions, batch=config.batch, seed=seed)
         fitting.fit(model, data, epochs=config.epochs, on_epoch=on_epoch)
         return Factorized(
-            query_model=model.user_tower, vectors=model.vectors().numpy(), item_biases=items, user_biases=users
+            user_vectors=model.user_tower(tf.constant(interactions.users)).numpy(),
+            vectors=model.vectors().numpy(),
+            item_biases=items,
+            user_biases=users,
         )
     steps = config.epochs * math.ceil(len(np.unique(interactions.user)) / config.batch)
     averaging = momentum(config.averaging, steps=steps)
@@ -125,9 +129,9 @@ def train(
     parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
     fitting.fit(model, partitions(interactions, parts), epochs=config.epochs, on_epoch=on_epoch)
     return Factorized(
-        query_model=model.user_tower,
+        user_vectors=model.user_tower.user_vectors(interactions),
         vectors=model.vectors().numpy(),
         item_biases=model.item_bias.numpy(),
         user_biases=users,
-        history_model=HistoryModel(model.user_tower),
+        history=model.user_tower.stranger(),
     )

@@ -1,7 +1,8 @@
 """The narrow waist: what training hands over, and all that index, export, ONNX and evaluation know of a model.
 
 A model module has ``train(interactions, config, *, seed, on_epoch) -> Factorized``; everything after it is
-written once, so a fourth model is one file.
+written once, so a fourth model is one file. What is handed over is numpy arrays and nothing else: vectors that were
+made elsewhere fit as well as our own.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 OnEpoch = Callable[[int, float], None]
 """Told after each epoch: its number, from 1, and the training loss (NaN where the model has none)."""
+
+Floats = npt.NDArray[np.float32]
 
 
 def quiet(epoch: int, loss: float) -> None:
@@ -22,23 +24,39 @@ def quiet(epoch: int, loss: float) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
+class History:
+    """How a model makes a vector of m items that someone has: ``start + Σ vectors[i] / √m``, followed by ``wide``.
+
+    Attributes:
+        start: `[e]` float32, what everyone has who has no id.
+        vectors: `[n_items, e]` float32.
+        wide: `[w]` items each of which is a component of its own, past the first e: ``1 / √m`` for who has it, else 0.
+            A model's ``d`` is ``e + w``.
+    """
+
+    start: Floats
+    vectors: Floats
+    wide: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Factorized:
     """A trained model whose score is ``q(user)·v(item) + item_bias + user_bias``.
 
-    Users and items are aligned with the ``Interactions`` the model was trained on.
+    Users and items are aligned with the ``Interactions`` the model was trained on. A known user's vector is a constant
+    until the next version, whatever it was computed from: it is kept, not computed again with each request.
 
     Attributes:
-        query_model: Keras model, `[batch]` user id strings -> `[batch, d]` float32.
+        user_vectors: `[n_users, d]` float32.
         vectors: `[n_items, d]` float32, the item embeddings: what ``similar`` takes the cosine of.
         item_biases: `[n_items]` float32, part of the ranking.
         user_biases: `[n_users]` float32, added to a user's scores after ranking: it moves no item, and inside
             the dot product it would only cost digits.
-        history_model: Keras model, `[batch, n]` item strings padded with ``""`` -> `[batch, d]` float32, for a
-            model whose user tower reads a history; None: ``recommend_from`` folds in by least squares.
+        history: for a model that has learnt to read what one has; None: ``recommend_from`` folds in by least squares.
     """
 
-    query_model: tf.keras.Model
-    vectors: npt.NDArray[np.float32]
-    item_biases: npt.NDArray[np.float32]
-    user_biases: npt.NDArray[np.float32]
-    history_model: tf.keras.Model | None = None
+    user_vectors: Floats
+    vectors: Floats
+    item_biases: Floats
+    user_biases: Floats
+    history: History | None = None

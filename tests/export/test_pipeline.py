@@ -37,8 +37,8 @@ for model, recipes in RECIPES.items():
     for recipe, config in recipes.items():
         short = replace(config, epochs=2)
         made = pipeline.train(Origin(model=model, recipe=recipe, config=short, seed=7, data="100k"), data)
-        digest = hashlib.sha256(made.query_model(data.users).numpy().tobytes())
-        for part in (made.vectors, made.item_biases, made.user_biases):
+        digest = hashlib.sha256()
+        for part in (made.user_vectors, made.vectors, made.item_biases, made.user_biases):
             digest.update(part.tobytes())
         print(model, recipe, digest.hexdigest())
 """

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import KINDS, Tower, tiny_model
+from conftest import KINDS, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -156,8 +156,8 @@ def test_everything_is_kept_once_and_what_users_have_is_kept_sparse(tiny_version
     for tiny in tiny_versions.values():
         reader = tf.train.load_checkpoint(str(tiny.folder / "variables" / "variables"))
         shapes = sorted(shape for shape in reader.get_variable_to_shape_map().values() if len(shape) == 2)
-        towers = [[32, 8]] + [[42, 8]] * (tiny.model.history_model is not None)
-        assert shapes == sorted([[10, 10], [10, 41], *towers])
+        history = [[41, 5]] * (tiny.model.history is not None)
+        assert shapes == sorted([[10, 10], [10, 41], [31, 10], *history])
 
 
 def test_what_no_signature_reads_is_not_kept(tiny_version):
@@ -173,7 +173,7 @@ def test_catalogues_of_a_few_items_and_of_many_answer_like_numpy(size, tmp_path)
     interactions = Interactions.from_ids([str(i % 9) for i in range(size)], names)
     users = interactions.users
     model = Factorized(
-        query_model=Tower(users, rng.standard_normal((len(users), 5), dtype=np.float32), rows=False),
+        user_vectors=rng.standard_normal((len(users), 5), dtype=np.float32),
         vectors=rng.standard_normal((size, 5), dtype=np.float32),
         item_biases=rng.standard_normal(size, dtype=np.float32),
         user_biases=rng.standard_normal(len(users), dtype=np.float32),
@@ -206,7 +206,8 @@ def test_fold_in_solves_the_normal_equations_of_implicit_matrix_factorization():
     [
         (
             {"vectors": np.zeros((3, 8), np.float32)},
-            "the model has (3, 40, 30) item vectors, item biases and user biases, expected (40, 40, 30)",
+            "the model has (30, 3, 40, 30) user vectors, item vectors, item biases and user biases, "
+            "expected (30, 40, 40, 30)",
         ),
         (
             {"item_biases": np.full(40, np.nan, np.float32)},

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,12 +59,7 @@ def copy(version: Tiny, folder: Path) -> Path:
 
 def altered(model: Factorized) -> Factorized:
     """Return the model as it would be had training gone on a little."""
-    return Factorized(
-        query_model=model.query_model,
-        vectors=model.vectors + np.float32(0.001),
-        item_biases=model.item_biases,
-        user_biases=model.user_biases,
-    )
+    return replace(model, vectors=model.vectors + np.float32(0.001))
 
 
 def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny, tmp_path: Path) -> None:
