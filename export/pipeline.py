@@ -7,7 +7,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from export.data import reading
 from export.data.interactions import Interactions
+from export.data.source import Source
 from export.graph.recommender import Recommender
 from export.progress import bar, say
 from export.publishing import manifest
@@ -30,18 +32,12 @@ TRAINERS = {
 
 
 def load(data: str) -> Interactions:
-    """Read interactions: a file of one's own by its path, or MovieLens by its size (``100k``).
+    """Read interactions: files of one's own by their path, or MovieLens by its size (``100k``).
 
     Raises:
-        Failure: see ``export.data.files.read`` and ``export.data.movielens.load``.
+        Failure: see ``export.data.reading.load``.
     """
-    if Path(data).suffix or Path(data).exists():
-        from export.data import files
-
-        return files.read(Path(data))
-    from export.data import movielens
-
-    return movielens.load(data)
+    return reading.load(Source(data=(data,)))
 
 
 def trainer(model: str) -> Any:

@@ -1,109 +1,58 @@
-"""Own data: a CSV or Parquet file of interactions, refused with the row and the column when it is not one.
-
-Columns: ``user_id`` and ``item``, and optionally ``rating`` (checked, not used: ratings are read as implicit
-feedback) and ``timestamp`` (seconds since 1970). Other columns are ignored. Row 1 is the first after a CSV's header.
-"""
+"""Find the files that a path of one's own stands for: itself, or the parts in a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.parquet as pq
-
-from export.data.interactions import Interactions
 from serving.errors import Failure
 
-REQUIRED = ("user_id", "item")
-NUMBERS = ("rating", "timestamp")
+TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
+PARQUET = (".parquet", ".pq")
+COMPRESSED = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
+"""What a text file may be packed with, by suffix, as Arrow names it."""
+
+EXPECTED = ".csv, .tsv, .txt or .dat (also with .gz behind it), .parquet or .pq, or a folder of such files"
 
 
-def read(path: Path) -> Interactions:
-    """Read interactions from a ``.csv`` or ``.parquet`` file.
+def find(path: str) -> Iterator[Path]:
+    """List the files of a path, those of a folder in order of their names, whatever the case of their suffixes.
+
+    In a folder, what starts with a dot or an underscore is left out, as Spark does with its ``_SUCCESS``, and so is
+    what is no data by its suffix.
 
     Raises:
-        Failure: the file is missing, unreadable or empty, lacks a column, or has a cell that is empty or no number.
+        Failure: it is an address, there is nothing, or nothing that could be read.
     """
-    table = _table(path)
-    for name in REQUIRED:
-        if name not in table.column_names:
-            found = ", ".join(table.column_names) or "none"
-            raise Failure(f"{path} has no column {name!r}; found {found}, expected user_id, item[, rating, timestamp]")
-    if not table.num_rows:
-        raise Failure(f"{path} holds no interactions, expected at least one row of user_id and item")
-    users, items = (_ids(path, table, name) for name in REQUIRED)
-    numbers = {name: _numbers(path, table, name) for name in NUMBERS if name in table.column_names}
-    return Interactions.from_ids(users, items, numbers.get("timestamp"))
+    if "://" in path or path.lower().startswith("s3:"):
+        raise Failure(f"{path} is an address, expected a path on this machine: fetch it first")
+    whole = Path(path)
+    if whole.is_dir():
+        parts = [part for part in sorted(whole.rglob("*")) if part.is_file() and not _hidden(part, whole)]
+        held = [part for part in parts if known(part)]
+        if not held:
+            found = f"{len(parts)} other files" if parts else "nothing"
+            raise Failure(f"{path} is a folder that holds {found}, expected {EXPECTED}")
+        yield from held
+    elif not whole.exists():
+        raise Failure(f"no file {path}, expected {EXPECTED}")
+    elif not known(whole):
+        raise Failure(f"{path} ends in {whole.suffix or 'nothing'}, expected {EXPECTED}")
+    else:
+        yield whole
 
 
-def _table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise Failure(f"no file {path}, expected a .csv or .parquet file of interactions")
-    try:
-        if path.suffix == ".parquet":
-            return pq.read_table(path)
-        if path.suffix == ".csv":
-            if not path.read_bytes().strip():
-                raise Failure(
-                    f"{path} is empty, expected a header with user_id and item and a row for each interaction"
-                )
-            return _csv(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise Failure(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
-    raise Failure(f"{path} ends in {path.suffix or 'nothing'}, expected .csv or .parquet")
+def is_parquet(path: Path) -> bool:
+    """Tell a Parquet file from text, by its suffix."""
+    return path.suffix.lower() in PARQUET
 
 
-def _csv(path: Path) -> pa.Table:
-    """Read every column as text, so that the id 007 stays what it is and a bad number can be named by its row."""
-    torn = []
-
-    def refuse(row: pa.csv.InvalidRow) -> str:
-        torn.append(f"{path}, row {row.number - 1}: {row.actual_columns} columns, expected {row.expected_columns}")
-        return "skip"
-
-    parse = pa.csv.ParseOptions(invalid_row_handler=refuse)
-    in_order = pa.csv.ReadOptions(use_threads=False)  # only then does a row know its number
-    with pa.csv.open_csv(path, read_options=in_order, parse_options=parse) as reader:
-        names = reader.schema.names
-    text = pa.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    table = pa.csv.read_csv(path, read_options=in_order, parse_options=parse, convert_options=text)
-    if torn:
-        raise Failure(torn[0])
-    return table
+def known(path: Path) -> bool:
+    """Tell whether a file can be read, by its suffix; ``ratings.gz`` is taken for text."""
+    suffix = path.suffix.lower()
+    inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else suffix
+    return is_parquet(path) or inner in TEXT or (suffix in COMPRESSED and not inner)
 
 
-def _ids(path: Path, table: pa.Table, name: str) -> np.ndarray[Any, Any]:
-    column = table.column(name)
-    try:
-        text = column.cast(pa.string())
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise Failure(f"{path}: column {name!r} is {column.type}, expected text or whole numbers") from error
-    _refuse(path, name, pc.fill_null(pc.equal(text, ""), True), "is empty")
-    return np.asarray(text.to_numpy(), dtype=np.str_)
-
-
-def _numbers(path: Path, table: pa.Table, name: str) -> np.ndarray[Any, Any]:
-    column = table.column(name)
-    if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
-    cells = column.to_pylist()
-    numbers = np.array([_number(cell) for cell in cells])
-    _refuse(path, name, pa.array(~np.isfinite(numbers)), "is no number")
-    return numbers
-
-
-def _number(cell: Any) -> float:
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return np.nan
-
-
-def _refuse(path: Path, name: str, bad: Any, why: str) -> None:
-    row = pc.index(bad, True).as_py()
-    if row >= 0:
-        raise Failure(f"{path}, row {row + 1}: column {name!r} {why}")
+def _hidden(part: Path, folder: Path) -> bool:
+    return any(name.startswith((".", "_")) for name in part.relative_to(folder).parts)

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
+Names = npt.NDArray[np.object_]
+"""Ids as Python's str, each as wide as it is: ``numpy.str_`` is as wide as its longest cell in every row."""
 Tags = tuple[tuple[str, ...], ...]
 
 
@@ -31,8 +33,8 @@ class Interactions:
         item_tags: per item its features, such as ``("genre:Comedy", "year:1995")``; empty where unknown.
     """
 
-    users: npt.NDArray[np.str_]
-    items: npt.NDArray[np.str_]
+    users: Names
+    items: Names
     user: Ints
     item: Ints
     timestamp: Ints
@@ -45,8 +47,8 @@ class Interactions:
     @classmethod
     def from_ids(
         cls,
-        user_ids: Sequence[str] | npt.NDArray[np.str_],
-        item_ids: Sequence[str] | npt.NDArray[np.str_],
+        user_ids: Sequence[str] | Names,
+        item_ids: Sequence[str] | Names,
         timestamp: Ints | None = None,
         *,
         user_tags: dict[str, tuple[str, ...]] | None = None,
@@ -57,18 +59,41 @@ class Interactions:
         Rows are sorted by user, item and time: a model must not depend on the order in which a file lists them,
         and LightFM's training does.
         """
-        users, user = np.unique(np.asarray(user_ids, dtype=np.str_), return_inverse=True)
-        items, item = np.unique(np.asarray(item_ids, dtype=np.str_), return_inverse=True)
-        time = np.zeros(len(user), np.int64) if timestamp is None else timestamp.astype(np.int64)
-        order = np.lexsort((time, item, user))
+        users, user = np.unique(np.asarray(user_ids, dtype=object), return_inverse=True)
+        items, item = np.unique(np.asarray(item_ids, dtype=object), return_inverse=True)
+        return cls.of(
+            users=users,
+            items=items,
+            user=user.astype(np.int64),
+            item=item.astype(np.int64),
+            timestamp=np.zeros(len(user), np.int64) if timestamp is None else timestamp.astype(np.int64),
+            user_tags=tuple((user_tags or {}).get(name, ()) for name in users.tolist()),
+            item_tags=tuple((item_tags or {}).get(name, ()) for name in items.tolist()),
+        )
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        users: Names,
+        items: Names,
+        user: Ints,
+        item: Ints,
+        timestamp: Ints,
+        user_tags: Tags = (),
+        item_tags: Tags = (),
+    ) -> Interactions:
+        """Take `[n]` rows that are indexed already, into sorted ids, and sort them by user, item and time."""
+        pair = user * len(items) + item
+        order = np.lexsort((timestamp, pair)) if timestamp.any() else np.argsort(pair, kind="stable")
         return cls(
             users=users,
             items=items,
-            user=user[order].astype(np.int64),
-            item=item[order].astype(np.int64),
-            timestamp=time[order],
-            user_tags=tuple((user_tags or {}).get(name, ()) for name in users.tolist()),
-            item_tags=tuple((item_tags or {}).get(name, ()) for name in items.tolist()),
+            user=user[order],
+            item=item[order],
+            timestamp=timestamp[order],
+            user_tags=user_tags,
+            item_tags=item_tags,
         )
 
     def rows(self, where: npt.NDArray[np.bool_] | Ints) -> Interactions:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from export.data.interactions import Interactions
+from export.data.interactions import Interactions, Names
 from serving.contract import LOWEST, PADDING, SIGNATURES
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -51,7 +51,7 @@ def requests(interactions: Interactions) -> Iterator[tuple[str, Arrays]]:
         some = items[at : at + BATCH]
         yield "similar", {"item": some, "k": np.full(len(some), 10, np.int32)}
     for user in range(0, len(interactions.users), -(-len(interactions.users) // BATCH)):
-        liked = interactions.items[history[offsets[user] : offsets[user + 1]][:20]].astype(object)
+        liked = interactions.items[history[offsets[user] : offsets[user + 1]][:20]]
         yield "recommend_from", {"items": liked[None, :], "k": np.array([10], np.int32)}
     yield from _edges(str(users[0]), str(items[0]), len(interactions.items))
 
@@ -120,9 +120,9 @@ def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     yield "score", {"user_id": np.repeat(two, 2), "item": np.tile(np.array([item, "no such item"], object), 2)}
 
 
-def _sample(names: npt.NDArray[np.str_]) -> npt.NDArray[Any]:
+def _sample(names: Names) -> Names:
     step = max(1, -(-len(names) // SAMPLE))
-    return names[::step].astype(object)
+    return names[::step]
 
 
 def _allowed(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -54,7 +54,7 @@ def partitions(interactions: Interactions, parts: Parts) -> tf.data.Dataset:
             rows = np.zeros((2, *age.shape), np.bool_)
             rows[hidden.astype(np.int64), age.row, age.col] = True
             ids = np.where(rng.random(len(users)) < parts.dropout, PADDING, interactions.users[users])
-            yield ids.astype(object), rows[0], rows[1]
+            yield ids, rows[0], rows[1]
 
     spec = tf.TensorSpec((None, len(interactions.items)), tf.bool)
     data = tf.data.Dataset.from_generator(epoch, output_signature=(tf.TensorSpec((None,), tf.string), spec, spec))

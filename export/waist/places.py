@@ -5,8 +5,9 @@ from __future__ import annotations
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
+
+from export.data.interactions import Names
 
 
 class Places(tf.Module):
@@ -16,7 +17,7 @@ class Places(tf.Module):
         size: names in the list, and the place of every other name.
     """
 
-    def __init__(self, names: npt.NDArray[np.str_]) -> None:
+    def __init__(self, names: Names) -> None:
         super().__init__()
         self.size = len(names)
         # int64 although places are int32 everywhere else: the only width that tf2onnx converts.

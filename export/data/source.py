@@ -1,0 +1,82 @@
+"""What is read, and how: the data that the command line names; standard library only."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serving.errors import Failure
+
+REQUIRED = ("user_id", "item")
+OPTIONAL = ("rating", "timestamp")
+
+NAMED = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
+"""Separators that a shell makes hard to type."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Interactions by name: a MovieLens size, or files and folders of one's own.
+
+    Attributes:
+        data: a size such as ``100k``, or paths, which are read as one table.
+        columns: our name of a column -> the name it has there, or its number, from 1, where files have no header.
+        separator: what parts the columns of a text file; None: found from its first line.
+        encoding: of text files; None: UTF-8, or what a byte order mark says.
+        min_rating: read only rows with this rating or a higher one; None: every row, and no rating.
+    """
+
+    data: tuple[str, ...] = ("100k",)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    separator: str | None = None
+    encoding: str | None = None
+    min_rating: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name the data as it was asked for."""
+        return ", ".join(self.data)
+
+    @property
+    def own(self) -> bool:
+        """Tell files of one's own from MovieLens: by a suffix, by being there, or by being several."""
+        return len(self.data) > 1 or bool(Path(self.data[0]).suffix) or "/" in self.name or Path(self.name).exists()
+
+    def theirs(self, name: str) -> str:
+        """Find what one of our columns is called in the files."""
+        return self.columns.get(name, name)
+
+
+def columns(given: Iterable[str]) -> dict[str, str]:
+    """Read ``user_id=userId,item=movieId``, once or in several pieces.
+
+    Raises:
+        Failure: a piece is no pair, or names a column twice or one that does not exist.
+    """
+    found: dict[str, str] = {}
+    for piece in (piece for text in given for piece in next(csv.reader([text]), [])):
+        ours, equals, theirs = (part.strip() for part in piece.partition("="))
+        if not (ours and equals and theirs):
+            raise Failure(f"--columns has {piece!r}, expected OURS=THEIRS such as user_id=userId")
+        if ours in found:
+            raise Failure(f"--columns names {ours!r} twice, expected once")
+        if ours not in REQUIRED + OPTIONAL:
+            raise Failure(f"--columns names {ours!r}, expected one of {', '.join(REQUIRED + OPTIONAL)} before the =")
+        found[ours] = theirs
+    return found
+
+
+def separator(given: str | None) -> str | None:
+    """Read a separator, also by its name.
+
+    Raises:
+        Failure: it is empty, or a character that has another meaning in a text file.
+    """
+    if given is None:
+        return None
+    found = NAMED.get(given.lower(), given)
+    if not found or set(found) & set('"\r\n'):
+        raise Failure(f"--separator is {given!r}, expected what parts two columns, such as ';' or tab")
+    return found

@@ -1,0 +1,179 @@
+"""Text files as they are found: any separator, packed or not, in UTF-8 or what their mark says, as pieces of strings.
+
+Every cell stays the text it is, so that the id 007 is not 7 and a bad number can be named by its row. Row 1 is the
+first after the header.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from export.data.files import COMPRESSED
+from export.data.pieces import Piece, place
+from export.data.source import Source
+from serving.errors import Failure
+
+SEPARATORS = (",", "\t", ";", "|", "::")
+"""Looked for in the first line, where none is given."""
+
+BLOCK = 8 << 20
+"""Bytes read at a time, and so the longest row that can be read."""
+
+HEAD = 1 << 16
+"""Bytes in which the first line is looked for."""
+
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32"} | {
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Encoding by byte order mark; that of UTF-32 begins like that of UTF-16 and comes first."""
+
+UNIT = b"\x1f"
+"""The ASCII unit separator, which Arrow is given for a separator of more than one byte."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Layout:
+    """How a text file is laid out: ``skip`` lines, then rows of ``names``."""
+
+    encoding: str
+    separator: str
+    names: list[str]
+    skip: int
+
+
+def read_text(path: Path, wanted: Mapping[str, str], required: Iterable[str], source: Source) -> Iterator[Piece]:
+    """Read the wanted columns (ours -> theirs) of a text file in pieces.
+
+    Raises:
+        Failure: it is empty, torn, in another encoding, or lacks a required column.
+    """
+    layout = _layout(path, wanted, source)
+    places = place(path, layout.names, wanted, required)
+    torn: list[str] = []
+
+    def refuse(row: pa.csv.InvalidRow) -> str:
+        counts = f"{row.actual_columns} columns, expected {row.expected_columns}"
+        torn.append(f"{path}, row {row.number - layout.skip}: {counts}")
+        return "skip"
+
+    first = 0
+    with _stream(path, layout) as stream:
+        for batch in _batches(stream, layout, list(places.values()), refuse):
+            if torn:
+                raise Failure(torn[0])
+            columns = {ours: batch.column(str(at)) for ours, at in places.items()}
+            yield Piece(path=path, first=first, columns=columns, named=wanted, text=True)
+            first += batch.num_rows
+    if torn:
+        raise Failure(torn[0])
+
+
+def _batches(stream: Any, layout: _Layout, places: list[int], refuse: Any) -> Iterator[pa.RecordBatch]:
+    numbers = [str(number) for number in range(len(layout.names))]  # names may be there twice; numbers are not
+    unit = len(layout.separator.encode()) > 1
+    reading = pa.csv.ReadOptions(
+        use_threads=False,  # only then does a row know its number
+        block_size=BLOCK,
+        column_names=numbers,
+        skip_rows=layout.skip,
+    )
+    parsing = pa.csv.ParseOptions(
+        delimiter=UNIT.decode() if unit else layout.separator,
+        quote_char=False if unit else '"',
+        newlines_in_values=not unit,
+        invalid_row_handler=refuse,
+    )
+    converting = pa.csv.ConvertOptions(
+        column_types=dict.fromkeys(numbers, pa.string()),
+        include_columns=[numbers[at] for at in dict.fromkeys(places)],
+        strings_can_be_null=False,
+    )
+    with pa.csv.open_csv(stream, reading, parsing, converting) as reader:
+        yield from reader
+
+
+def _layout(path: Path, wanted: Mapping[str, str], source: Source) -> _Layout:
+    """Find encoding, separator and names from the beginning of a file."""
+    with _unpacked(path) as stream:
+        head = stream.read(HEAD)
+    encoding = source.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
+    lines = _decoded(path, head, encoding).splitlines()
+    skip = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if skip is None:
+        raise Failure(f"{path} is empty, expected a header with user_id and item and a row for each interaction")
+    ways = {one: _fields(lines[skip], one) for one in ([source.separator] if source.separator else SEPARATORS)}
+
+    def fit(separator: str) -> tuple[int, int]:
+        return len(set(ways[separator]) & set(wanted.values())), len(ways[separator])
+
+    best = max(ways, key=fit)
+    names = ways[best]
+    numbers = [str(number) for number in range(1, len(names) + 1)]
+    headless = all(theirs.isdecimal() for theirs in source.columns.values()) and bool(source.columns)
+    if headless and not set(names) & set(wanted.values()):
+        return _Layout(encoding=encoding, separator=best, names=numbers, skip=skip)
+    return _Layout(encoding=encoding, separator=best, names=names, skip=skip + 1)
+
+
+def _fields(line: str, separator: str) -> list[str]:
+    if len(separator.encode()) > 1:
+        return [field.strip() for field in line.split(separator)]
+    return [field.strip() for field in next(csv.reader([line], delimiter=separator))]
+
+
+def _decoded(path: Path, head: bytes, encoding: str) -> str:
+    try:
+        return codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError as error:
+        line = head[: error.start].count(b"\n") + 1
+        raise Failure(f"{path}, line {line}: {NOT_UTF8}".format(encoding=encoding)) from error
+    except LookupError as error:
+        raise Failure(f"--encoding is {encoding!r}, expected one such as utf-8, utf-16 or cp1252") from error
+
+
+NOT_UTF8 = "the text is not {encoding}: save it as UTF-8, or say what it is, such as --encoding cp1252"
+
+
+def _unpacked(path: Path) -> Any:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"  # gzip by its first bytes, whatever the name says
+    return pa.input_stream(str(path), compression="gzip" if packed else COMPRESSED.get(path.suffix.lower()))
+
+
+def _stream(path: Path, layout: _Layout) -> Any:
+    """Open a file as UTF-8 with a separator of one byte."""
+    stream = _unpacked(path)
+    if layout.encoding not in ("utf-8", "utf-8-sig"):
+        stream = pa.transcoding_input_stream(stream, layout.encoding, "utf-8")
+    separator = layout.separator.encode()
+    return stream if len(separator) == 1 else pa.PythonFile(_Separated(stream, separator), mode="r")
+
+
+class _Separated(io.RawIOBase):
+    """A stream in which a long separator is written as one byte."""
+
+    def __init__(self, stream: Any, separator: bytes) -> None:
+        self._stream, self._separator = stream, separator
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Read about ``size`` bytes, never half of a separator."""
+        data: bytes = self._stream.read(size)
+        while any(data.endswith(self._separator[:length]) for length in range(1, len(self._separator))):
+            more = self._stream.read(1)
+            if not more:
+                break
+            data += more
+        return data.replace(self._separator, UNIT)
