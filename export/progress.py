@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from export import interrupt
+from serving.printable import printable
 
 Advance = Callable[[str], None]
 """Call once for each part done, with what there is to say of it."""
@@ -33,7 +34,7 @@ def bar(label: str, total: int) -> Iterator[Advance]:
 def say(text: str) -> None:
     """Print one line on stderr."""
     interrupt.check()
-    Console(stderr=True, highlight=False).print(text, soft_wrap=True, markup=False)
+    Console(stderr=True, highlight=False).print(printable(text), soft_wrap=True, markup=False)
 
 
 def _live(console: Console) -> Progress:

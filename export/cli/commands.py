@@ -5,6 +5,7 @@ TensorFlow is imported only when a command runs, so that `--help` answers at onc
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from export.models.recipes import DEFAULT_RECIPE
 from serving import contract
 from serving.cli.commands import app, bench
 from serving.errors import Failure
+from serving.printable import printable
 
 app.add_command(evaluate)
 app.add_command(tune)
@@ -31,10 +33,14 @@ def main() -> None:
     """Run the command line; a Failure, or a package that is missing, is one sentence on stderr and exit status 1."""
     _hush_tensorflow()
     interrupt.listen()
+    if isinstance(
+        sys.stdout, io.TextIOWrapper
+    ):  # a title that a terminal's encoding lacks is no reason for a traceback
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
-        print(f"triptych: {failure}", file=sys.stderr)
+        print(f"triptych: {printable(failure)}", file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:  # who only asks a server has neither extra
         extras = "triptych[serve] to serve, inspect and measure, triptych[train] to train"
@@ -106,7 +112,7 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
     from export.publishing.rollback import rollback as publish_again
 
     source, version = publish_again(folder / model, to=to, keep=keep)
-    click.echo(f"published {version}, a copy of version {source}")
+    click.echo(f"published {printable(version)}, a copy of version {source}")
 
 
 @app.command()

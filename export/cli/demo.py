@@ -11,10 +11,12 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from export.progress import say
 from serving.client.client import Client, Ranked
 from serving.errors import Failure
+from serving.printable import printable
 
 SHOWN = {"two_tower": 5, "wide_deep": 5, "lightfm": 3}
 """Items shown of each model."""
@@ -67,13 +69,13 @@ def _address(server: subprocess.Popen[str]) -> str:
 
 
 def _side_by_side(user: str, lists: dict[str, Ranked]) -> Table:
-    table = Table(title=f"the best for user {user}")
+    table = Table(title=Text(f"the best for user {printable(user)}"))
     table.add_column("", justify="right")
     for model in lists:
         table.add_column(model)
         table.add_column("score", justify="right")
     columns = [list(zip(ranked.items, ranked.scores, strict=True)) for ranked in lists.values()]
     for place, row in enumerate(zip_longest(*columns), start=1):
-        cells = (cell for pair in row for cell in ((pair[0], f"{pair[1]:.3f}") if pair else ("", "")))
+        cells = (cell for pair in row for cell in ((Text(printable(pair[0])), f"{pair[1]:.3f}") if pair else ("", "")))
         table.add_row(str(place), *cells)
     return table

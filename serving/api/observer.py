@@ -11,6 +11,7 @@ from pathlib import Path
 
 from serving.engines.engine import Servable
 from serving.errors import Failure
+from serving.printable import word
 from serving.wire.error_codes import Code
 
 access = logging.getLogger("triptych.access")
@@ -48,7 +49,7 @@ class Observer:
         if self._log_access:
             which = "" if version is None else version
             line = "%s %s model=%s version=%s signature=%s status=%s ms=%.3f"
-            access.info(line, entrypoint, api, model, which, signature, code.name, 1e3 * seconds)
+            access.info(line, entrypoint, api, word(model), which, word(signature), code.name, 1e3 * seconds)
         if self.path and api in ("predict", "classify", "regress"):
             # TensorFlow Serving counts any name it is asked for; a caller could fill the memory with them.
             known = model if version is not None else ""

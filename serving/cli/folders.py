@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from serving.printable import printable
+
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
@@ -46,7 +48,7 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
     from serving.config.config_files import write_configs
 
     for path in write_configs(models, base_path=base_path, out=out or models, labels=labels):
-        click.echo(path)
+        click.echo(printable(path))
 
 
 @click.command()
@@ -75,4 +77,4 @@ def label(*, model: str, changes: tuple[str, ...], path: Path, models: Path | No
 
     changed = label_versions(path, model, parse_changes(changes), models=models)
     labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))
-    click.echo(f"{model}: {labels or 'no labels, the newest version answers'}")
+    click.echo(printable(f"{model}: {labels or 'no labels, the newest version answers'}"))

@@ -7,14 +7,15 @@ from rich.table import Table
 from rich.text import Text
 
 from serving.client.client import Ranked
+from serving.printable import printable
 
 
 def print_ranking(answer: Ranked, *, title: str) -> None:
     """Print one ranking, and above it, for a user the model does not know, whose items these are."""
-    table = Table("", "item", "score", title=Text(title), title_justify="left")
+    table = Table("", "item", "score", title=Text(printable(title)), title_justify="left")
     table.columns[0].justify = table.columns[2].justify = "right"
     for place, (item, score) in enumerate(zip(answer.items, answer.scores, strict=True), start=1):
-        table.add_row(str(place), Text(item), f"{score:.4f}")
+        table.add_row(str(place), Text(printable(item)), f"{score:.4f}")
     console = Console()
     if answer.known is False:
         console.print("The model does not know this user: these are the most popular items.")

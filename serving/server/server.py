@@ -27,6 +27,7 @@ from serving.engines.batching import new_pool
 from serving.errors import Failure
 from serving.http.messages import Limits
 from serving.http.server import HttpServer
+from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.repository.repository import Repository
 
@@ -168,7 +169,9 @@ async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServ
 
 def set_up_logging(*, access_log: bool) -> None:
     """Send log lines to stderr: warnings always, loads and unloads, and each request if asked for."""
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     logging.getLogger("triptych.access").setLevel(logging.INFO if access_log else logging.WARNING)
 
 
