@@ -25,6 +25,7 @@ from onnx.external_data_helper import set_external_data
 from export.publishing.agreement import Answer, Arrays
 from serving.contract import SIGNATURES, twin_output
 from serving.engines.onnx import open_graph
+from serving.engines.weights import Weights
 
 OPSET = 18
 """The ONNX operator set of the twin: the last one that tf2onnx 1.17 writes."""
@@ -35,13 +36,13 @@ SHARED_FROM = 1024
 """Bytes from which a tensor goes into the file of weights."""
 
 PAGE = 4096
-"""Tensors start at multiples of this many bytes, so that ONNX Runtime can map them instead of reading them."""
+"""Tensors start at multiples of this many bytes: any runtime can map them, and no view of them is unaligned."""
 
 
 def write_twin(saved_model: Path, folder: Path) -> None:
     """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / WEIGHTS).unlink(missing_ok=True)  # not written over: somebody may have it mapped
+    (folder / WEIGHTS).unlink(missing_ok=True)  # not written over: another runtime may have it mapped
     loaded = tf.saved_model.load(str(saved_model))
     places: dict[bytes, int] = {}
     with (folder / WEIGHTS).open("wb") as weights:
@@ -60,7 +61,8 @@ def write_twin(saved_model: Path, folder: Path) -> None:
 
 def twin(folder: Path) -> Answer:
     """Load a twin into ONNX Runtime, and ask it."""
-    sessions = {name: open_graph(folder / f"{name}.onnx") for name in SIGNATURES}
+    weights = Weights()
+    sessions = {name: open_graph(folder / f"{name}.onnx", weights) for name in SIGNATURES}
 
     def answer(signature: str, inputs: Arrays) -> Arrays:
         return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))

@@ -113,8 +113,10 @@ def _runs(folder: Path, definitions: dict[str, meta_graph_pb2.SignatureDef], eng
     runs: dict[str, Run] = {}
     if twins:
         from serving.engines import onnx
+        from serving.engines.weights import Weights
 
-        runs |= {name: onnx.load(twins[name], name, definitions[name]) for name in names if name in twins}
+        weights = Weights()
+        runs |= {name: onnx.load(twins[name], name, definitions[name], weights) for name in names if name in twins}
     rest = {name: definitions[name] for name in names if name not in twins}
     if rest and engine != "onnx":
         try:

@@ -13,25 +13,30 @@ import onnxruntime as ort
 from tensorboard.compat.proto import meta_graph_pb2, types_pb2
 
 from serving import contract
+from serving.engines.weights import Session, Weights
 from serving.errors import Failure
 from serving.wire.error_codes import invalid
 from serving.wire.tensors import Array
 
 
-def open_graph(path: Path) -> ort.InferenceSession:
-    """Open an ONNX graph to be run by one thread."""
+def open_graph(path: Path, weights: Weights) -> ort.InferenceSession:
+    """Open an ONNX graph to be run by one thread; graphs of one twin share their `weights`.
+
+    Raises:
+        Failure: what it keeps beside it is not there, or not whole.
+    """
     options = ort.SessionOptions()
     # One thread runs one batch: the cores are for concurrent batches and worker processes.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what a caller did wrong is told to the caller
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return Session(path, options, weights)
 
 
 def load(
-    path: Path, name: str, definition: meta_graph_pb2.SignatureDef
+    path: Path, name: str, definition: meta_graph_pb2.SignatureDef, weights: Weights
 ) -> Callable[[dict[str, Array]], dict[str, Array]]:
     """Load one signature's graph; return how to run it."""
-    session = open_graph(path)
+    session = open_graph(path, weights)
     takes = [one.name for one in session.get_inputs()]
     gives = {_output(one.name, definition): one.name for one in session.get_outputs()}
     if not set(takes) <= set(definition.inputs) or set(gives) != set(definition.outputs):

@@ -15,7 +15,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool
 from tensorboard.compat.proto import meta_graph_pb2, tensor_pb2
 
 ROOT = Path(__file__).parents[2]
-SOURCES = ("serving/proto/config.proto", "serving/proto/serving.proto")
+SOURCES = ("serving/proto/config.proto", "serving/proto/serving.proto", "serving/proto/files.proto")
 
 
 def generate(folder: Path) -> None:

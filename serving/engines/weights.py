@@ -1,0 +1,52 @@
+"""The weights of a twin, read once for all of its graphs.
+
+ONNX Runtime maps a file of weights. Who then cuts the file off kills the process by SIGBUS at the next request, and who
+copies another over it changes what a version answers that was proven. So they are read, into memory of this process, at
+the cost of that memory once for each worker process: the file's pages could be shared.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from serving.version.twin_files import tensors_outside
+
+
+class Weights:
+    """What has been read of one version; the values it has given must live as long as the sessions that have them."""
+
+    def __init__(self) -> None:
+        self._files: dict[Path, npt.NDArray[Any]] = {}
+
+    def values(self, graph: Path) -> dict[str, ort.OrtValue]:
+        """Return the tensors that a graph keeps beside it, by name, without a copy for each graph.
+
+        Raises:
+            Failure: they are not there, or not whole.
+        """
+        return {
+            one.name: ort.OrtValue.ortvalue_from_numpy(
+                self._read(one.file)[one.offset : one.offset + one.size].view(one.dtype).reshape(one.shape)
+            )
+            for one in tensors_outside(graph)
+        }
+
+    def _read(self, file: Path) -> npt.NDArray[Any]:
+        if file not in self._files:
+            self._files[file] = np.fromfile(file, np.uint8)
+        return self._files[file]
+
+
+class Session(ort.InferenceSession):
+    """A session that keeps the weights it was given: ONNX Runtime only points to them."""
+
+    def __init__(self, graph: Path, options: ort.SessionOptions, weights: Weights) -> None:
+        self._weights = weights.values(graph)
+        for name, value in self._weights.items():
+            options.add_initializer(name, value)
+        super().__init__(str(graph), options, providers=["CPUExecutionProvider"])
