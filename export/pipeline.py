@@ -14,6 +14,7 @@ from export.graph.recommender import Recommender
 from export.progress import bar, say
 from export.publishing import manifest
 from export.publishing.manifest import Origin
+from export.publishing.names import write_names
 from export.publishing.proof import prove
 from export.publishing.publish import prepare, publish
 from export.publishing.twin import write_twin
@@ -66,6 +67,7 @@ def export(model: Factorized, interactions: Interactions, origin: Origin, *, mod
         Recommender(model, interactions).save(staging)
         write_twin(staging, staging / TWIN)
         write_warmup(staging, origin.model, interactions)
+        write_names(staging, interactions)
         manifest.write(staging, origin, interactions)
 
     def prove_it(staging: Path) -> None:

@@ -17,6 +17,7 @@ OURS = ("export", "serving", "lightfm_adapter")
 
 ORDER = [
     "export/cli",
+    "export/bulk",
     "export/quality",
     "export/pipeline",
     "export/publishing",

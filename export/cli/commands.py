@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from export import interrupt
+from export.cli.bulk import batch
 from export.cli.flags import configure, hyper_parameters
 from export.cli.quality import FOLDER, MODEL, bench_index, evaluate, tune, with_tensorflow
 from export.models.recipes import DEFAULT_RECIPE
@@ -24,6 +25,7 @@ from serving.cli.commands import app, bench
 from serving.errors import Failure
 from serving.printable import printable
 
+app.add_command(batch)
 app.add_command(evaluate)
 app.add_command(tune)
 bench.add_command(bench_index)
