@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
-from typing import Any
 
 from export.data import reading
 from export.data.interactions import Interactions
 from export.data.source import Source
 from export.graph.recommender import Recommender
+from export.models.registry import MODELS
 from export.progress import bar, say
 from export.publishing import manifest
 from export.publishing.manifest import Origin
@@ -19,17 +18,11 @@ from export.publishing.proof import prove
 from export.publishing.publish import prepare, publish
 from export.publishing.twin import write_twin
 from export.publishing.warmup_requests import write_warmup
+from export.waist.config import Config
 from export.waist.factorized import Factorized
 from serving.contract import TWIN
 
-__all__ = ["Origin", "export", "load", "prepare", "train", "trainer"]
-
-TRAINERS = {
-    "two_tower": "export.models.two_tower",
-    "wide_deep": "export.models.wide_deep",
-    "lightfm": "export.models.lightfm",
-}
-"""The module of each model: a fourth is one file with a ``train``, a line here and one in ``export.models.recipes``."""
+__all__ = ["Origin", "epochs", "export", "load", "prepare", "train"]
 
 
 def load(data: str) -> Interactions:
@@ -41,22 +34,20 @@ def load(data: str) -> Interactions:
     return reading.load(Source(data=(data,)))
 
 
-def trainer(model: str) -> Any:
-    """Find a model's ``train(interactions, config, *, seed, on_epoch) -> Factorized``."""
-    return importlib.import_module(TRAINERS[model]).train
-
-
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
-    config: Any = origin.config
-    with bar(f"training {origin.model}", config.epochs) as advance:
-        trained: Factorized = trainer(origin.model)(
+    with bar(f"training {origin.model}", epochs(origin.config)) as advance:
+        return MODELS[origin.model].train(
             interactions,
             origin.config,
             seed=origin.seed,
             on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
         )
-    return trained
+
+
+def epochs(config: Config) -> int:
+    """Tell how often ``on_epoch`` will be called: by the hyper-parameter of this name; once where there is none."""
+    return int(getattr(config, "epochs", 1))
 
 
 def export(model: Factorized, interactions: Interactions, origin: Origin, *, models: Path, keep: int) -> Path:

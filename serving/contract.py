@@ -11,9 +11,6 @@ from dataclasses import dataclass
 VERSION = 1
 """The contract's own version, written into each manifest: raised when a name, dtype or meaning changes."""
 
-MODELS = ("two_tower", "wide_deep", "lightfm")
-"""The models this project trains, in the order in which they are shown."""
-
 DEFAULT_K = 10
 """Items in a ``serving_default`` answer; fixed at export."""
 

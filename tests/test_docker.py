@@ -15,7 +15,7 @@ import pytest
 import yaml
 from live import ask, live
 
-from serving import contract
+from export.models.registry import OURS
 from serving.cli.commands import app
 from serving.config import config_files
 from serving.server.server import Config
@@ -51,7 +51,7 @@ def test_hadolint_finds_nothing():
 
 
 def test_the_three_files_are_what_triptych_config_writes_for_the_three_models(tmp_path):
-    for model in contract.MODELS:
+    for model in OURS:
         (tmp_path / "models" / model / "1").mkdir(parents=True)
         (tmp_path / "models" / model / "1" / "saved_model.pb").touch()
     written = config_files.write_configs(tmp_path / "models", base_path="/models", out=tmp_path / "out")

@@ -16,11 +16,11 @@ from typing import Any
 import click
 
 from export import interrupt
+from export.cli import flags
 from export.cli.bulk import batch
-from export.cli.flags import configure, hyper_parameters
-from export.cli.quality import FOLDER, MODEL, bench_index, evaluate, tune, with_tensorflow
-from export.models.recipes import DEFAULT_RECIPE
-from serving import contract
+from export.cli.flags import configure, hyper_parameters, those_given
+from export.cli.quality import FOLDER, bench_index, evaluate, tune, with_tensorflow
+from export.models.registry import LEFT_OUT, MODELS
 from serving.cli.commands import app, bench
 from serving.errors import Failure
 from serving.printable import printable
@@ -39,6 +39,8 @@ def main() -> None:
         sys.stdout, io.TextIOWrapper
     ):  # a title that a terminal's encoding lacks is no reason for a traceback
         sys.stdout.reconfigure(errors="backslashreplace")
+    for sentence in LEFT_OUT:
+        print(f"triptych: {printable(sentence)}", file=sys.stderr)
     try:
         app()
     except (Failure, OSError) as failure:  # no space left, no permission: the system's sentence says what and where
@@ -55,22 +57,22 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
         click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder"),
-        click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file"),
-        click.option("--recipe", default=DEFAULT_RECIPE, show_default=True, help="named set of hyper-parameters"),
+        click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP),
+        click.option("--recipe", type=flags.RECIPE, help=flags.RECIPE_HELP),
     ):
         command = option(command)
     return command
 
 
-@app.command()
-@click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
+@app.command(epilog=flags.MODELS_HELP)
+@click.argument("models", nargs=-1, type=flags.MODEL)
 @job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 @click.option("--distribute", is_flag=True, help="train with the other processes that TF_CONFIG names; one publishes")
 @hyper_parameters
 def train(
     models: tuple[str, ...],
-    recipe: str,
+    recipe: str | None,
     data: str,
     folder: Path,
     seed: int,
@@ -78,21 +80,25 @@ def train(
     distribute: bool = False,
     **given: Any,
 ) -> None:
-    """Train models (all three by default) and publish each as its next version.
+    """Train models (all by default) and publish each as its next version.
 
     Example: triptych train two_tower lightfm --recipe tutorial --seed 7
     """
-    models = models or contract.MODELS
-    configs = configure(models, recipe, given)
+    models = models or tuple(MODELS)
+    values = those_given(models, given)
+    configs = {model: configure(model, recipe, values) for model in models}
+    if distribute:
+        _check_that_all_distribute(models)
     pipeline = with_tensorflow()
-    cluster = _cluster(models) if distribute else None
+    cluster = _cluster() if distribute else None
     publishes = cluster is None or cluster.publishes
     if publishes:  # what keeps a version from being published is told before the training, not after
         for model in models:
             pipeline.prepare(folder / model)
     interactions = pipeline.load(data)
     for model in models:
-        origin = pipeline.Origin(model=model, recipe=recipe, config=configs[model], seed=seed, data=data)
+        name = recipe or MODELS[model].default
+        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=data)
         with cluster.training() if cluster else nullcontext():
             trained = pipeline.train(origin, interactions)
         if publishes:
@@ -122,7 +128,7 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
 @click.option("--user", default="42", show_default=True, help="whose recommendations to show")
 @click.pass_context
 def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> None:
-    """Train and publish the three models, serve them, show one user's recommendations, and stop.
+    """Train and publish every model, serve them, show one user's recommendations, and stop.
 
     Example: triptych demo --user 7
     """
@@ -132,10 +138,17 @@ def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> No
     show(user, models=folder)
 
 
-def _cluster(models: tuple[str, ...]) -> Any:
+def _check_that_all_distribute(models: tuple[str, ...]) -> None:
+    able = [name for name, model in MODELS.items() if model.distributes]
+    unable = [model for model in models if model not in able]
+    if unable:
+        raise Failure(f"{', '.join(unable)}: trained on one machine only; --distribute goes with {', '.join(able)}")
+
+
+def _cluster() -> Any:
     from export.towers.distribution import Cluster
 
-    return Cluster(models)
+    return Cluster()
 
 
 def _hush_tensorflow() -> None:

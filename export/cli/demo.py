@@ -13,13 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from export.models.registry import MODELS
 from export.progress import say
 from serving.client.client import Client, Ranked
 from serving.errors import Failure
 from serving.printable import printable
-
-SHOWN = {"two_tower": 5, "wide_deep": 5, "lightfm": 3}
-"""Items shown of each model."""
 
 _STOP_SECONDS = 10.0
 
@@ -33,9 +31,9 @@ def show(user: str, *, models: Path) -> None:
     with _serving(models) as url:
         say(f"asking {url} for user {user}")
         lists = {}
-        for model, k in SHOWN.items():
-            with Client(url, model=model) as client:
-                (lists[model],) = client.recommend([user], k=k)
+        for name, model in MODELS.items():
+            with Client(url, model=name) as client:
+                (lists[name],) = client.recommend([user], k=model.shown)
     Console().print(_side_by_side(user, lists))
 
 

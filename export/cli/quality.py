@@ -8,15 +8,17 @@ from typing import Any
 
 import click
 
-from export.cli.flags import configure, hyper_parameters
-from export.models.recipes import DEFAULT_RECIPE
-from serving import contract
+from export.cli import flags
+from export.cli.flags import configure, hyper_parameters, those_given
+from export.models.registry import MODELS
+from export.waist.config import Config
 from serving.errors import Failure
 
 EVALUATE = ("protocol", "data", "seed", "seeds", "baselines", "json_file", "report_folder", "record")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-MODEL = click.Choice(contract.MODELS)
+PROTOCOLS = "random-80-20", "temporal", "ua", "new-users"
+"""Those of ``export.quality.protocols``, which takes numpy to ask."""
 
 
 @click.command("index")
@@ -31,11 +33,13 @@ def bench_index() -> None:
     print_bench()
 
 
-@click.command()
-@click.argument("models", metavar="[MODEL]...", nargs=-1, type=MODEL)
-@click.option("--protocol", default="random-80-20", show_default=True, help="random-80-20, temporal, ua or new-users")
-@click.option("--recipe", "recipes", multiple=True, default=[DEFAULT_RECIPE], show_default=True, help="may be repeated")
-@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
+@click.command(epilog=flags.MODELS_HELP)
+@click.argument("models", nargs=-1, type=flags.MODEL)
+@click.option(
+    "--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True, help="which part is held out"
+)
+@click.option("--recipe", "recipes", multiple=True, type=flags.RECIPE, help=f"{flags.RECIPE_HELP}; may be repeated")
+@click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP)
 @click.option("--seed", default=42, show_default=True, help="the first seed of training")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="how many seeds to train with")
 @click.option(
@@ -46,13 +50,18 @@ def bench_index() -> None:
 @click.option("--record", is_flag=True, help="keep the figures for the manifests of versions with these recipes")
 @hyper_parameters
 def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) -> None:
-    """Train models (all three by default) on a part of the data and score them on the rest.
+    """Train models (all by default) on a part of the data and score them on the rest.
 
     Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
     """
     options = {name: given.pop(name) for name in EVALUATE}
-    configs = {recipe: configure(models or contract.MODELS, recipe, given) for recipe in recipes}
-    if options["record"] and any(value is not None for value in given.values()):
+    models = models or tuple(MODELS)
+    values = those_given(models, given)
+    configs: dict[str, dict[str, Config]] = {}
+    for model in models:
+        for recipe in recipes or (MODELS[model].default,):
+            configs.setdefault(recipe, {})[model] = configure(model, recipe, values)
+    if options["record"] and values:
         raise Failure("--record keeps the figures of recipes as they are, expected no hyper-parameter beside it")
     with_tensorflow()
     from export.quality.jobs import measure
@@ -61,9 +70,9 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
 
 
 @click.command()
-@click.argument("model", type=MODEL)
+@click.argument("model", type=flags.MODEL)
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="recipes to try")
-@click.option("--data", default="100k", show_default=True, help="MovieLens size, or a .csv or .parquet file")
+@click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP)
 @click.option("--seed", default=42, show_default=True, help="of the search and of training")
 @click.option("--json", "json_file", type=FILE, help="write the space and every trial")
 def tune(model: str, trials: int, data: str, seed: int, json_file: Path | None) -> None:
@@ -71,6 +80,9 @@ def tune(model: str, trials: int, data: str, seed: int, json_file: Path | None) 
 
     Example: triptych tune two_tower --trials 40 --json tuned.json
     """
+    if not MODELS[model].space:
+        others = ", ".join(name for name, one in MODELS.items() if one.space)
+        raise Failure(f"{model} says of no hyper-parameter where to search, expected a model with a space: {others}")
     with_tensorflow()
     from export.quality.jobs import tune_model
 

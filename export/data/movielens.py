@@ -30,10 +30,10 @@ from export.data import mirror
 from export.data.ids import Ids, index
 from export.data.interactions import Interactions, Ints
 from export.data.pieces import Piece
+from export.data.source import SIZES
 from export.progress import say
 from serving.errors import Failure
 
-SIZES = ("100k", "1m", "20m", "25m", "latest-small")
 PROBE_SECONDS = 8.0
 """How long GroupLens may take to answer a first word; TFDS itself would retry for minutes before it gives up."""
 _BATCH = 16384

@@ -12,6 +12,9 @@ from serving.errors import Failure
 REQUIRED = ("user_id", "item")
 OPTIONAL = ("rating", "timestamp")
 
+SIZES = ("100k", "1m", "20m", "25m", "latest-small")
+"""What there is of MovieLens."""
+
 NAMED = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 """Separators that a shell makes hard to type."""
 

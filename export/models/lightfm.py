@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
-from export.data.interactions import Interactions
-from export.models.recipes import LightFMConfig
-from export.waist.factorized import Factorized, OnEpoch, quiet
-from lightfm_adapter.training import Settings, fit
-from lightfm_adapter.vectors import vectors
+from export.waist.config import Config, hyper
+from export.waist.model import TUNED, TUTORIAL, Model
+
+if TYPE_CHECKING:
+    from export.data.interactions import Interactions
+    from export.waist.factorized import Factorized, OnEpoch
 
 
-def train(
-    interactions: Interactions, config: LightFMConfig, *, seed: int = 42, on_epoch: OnEpoch = quiet
-) -> Factorized:
+@dataclass(frozen=True, kw_only=True)
+class LightFMConfig(Config):
+    """Hyper-parameters of the LightFM model (WARP loss)."""
+
+    components: int = hyper(64, "components of the user and item embeddings", least=1)
+    epochs: int = hyper(10, "passes over the interactions", least=1)
+    learning_rate: float = hyper(0.05, "initial step size of Adagrad", least=0.0)
+    max_sampled: int = hyper(10, "negatives tried for each positive by WARP", least=1)
+    user_alpha: float = hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
+    features: float = hyper(0.0, "weight of genre, year, age … beside the identity; 0: identity only", least=0.0)
+    threads: int = hyper(1, "threads; more than one never repeats exactly", least=1)
+
+
+def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_epoch: OnEpoch) -> Factorized:
     """Fit LightFM (WARP) on all interactions given; WARP keeps no loss, so NaN is reported."""
-    settings = Settings(
-        components=config.components,
-        epochs=config.epochs,
-        learning_rate=config.learning_rate,
-        max_sampled=config.max_sampled,
-        user_alpha=config.user_alpha,
-        features=config.features,
-        threads=config.threads,
-        seed=seed,
-    )
+    from export.waist.factorized import Factorized
+    from lightfm_adapter.training import Settings, fit
+    from lightfm_adapter.vectors import vectors
+
     users, items = interactions.users[interactions.user].tolist(), interactions.items[interactions.item].tolist()
     fitted = fit(
         interactions.users.tolist(),
         interactions.items.tolist(),
         list(zip(users, items, strict=True)),
-        settings,
+        Settings(**asdict(config), seed=seed),
         user_tags=interactions.user_tags,
         item_tags=interactions.item_tags,
         on_epoch=lambda epoch: on_epoch(epoch, math.nan),
@@ -42,3 +50,22 @@ def train(
         item_biases=sides.item_biases,
         user_biases=sides.user_biases,
     )
+
+
+MODEL = Model(
+    summary="LightFM: matrix factorization that learns to rank (WARP), with features",
+    recipes={
+        TUNED: LightFMConfig(epochs=117, learning_rate=0.015, max_sampled=74, user_alpha=1e-5, features=0.14),
+        TUTORIAL: LightFMConfig(),
+    },
+    space={
+        "learning_rate": (0.01, 0.03, True),
+        "epochs": (50, 120, False),
+        "max_sampled": (20, 120, True),
+        "user_alpha": (1e-6, 5e-5, True),
+        "features": (0.1, 1.0, True),
+    },
+    train=train,
+    reads_tags=True,
+    shown=3,  # as many as LightFM's own examples print; the TFRS tutorials print more
+)

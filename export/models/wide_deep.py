@@ -6,45 +6,72 @@ goes into one loss.
 
 from __future__ import annotations
 
-import tensorflow as tf
-import tensorflow_recommenders as tfrs
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from export.data.interactions import Interactions
-from export.models.recipes import WideDeepConfig
-from export.towers import fitting, retriever
-from export.towers.config import BATCH
-from export.towers.wide_part import wide_part
-from export.waist.factorized import Factorized, OnEpoch, quiet
+from export.towers.config import CATALOGUE, SPACE, TowersConfig
+from export.waist.config import hyper
+from export.waist.model import TUNED, TUTORIAL, Model
 
-
-class WideDeepModel(retriever.Retriever):
-    """A dense layer over each side's embedding; beside it, with the catalogue loss, the wide part."""
-
-    def __init__(self, interactions: Interactions, config: WideDeepConfig) -> None:
-        users, items = (
-            fitting.tower(names, config.embedding, hidden=config.hidden, l2=config.l2)
-            for names in (interactions.users, interactions.items)
-        )
-        metrics = None
-        if config.loss == BATCH:
-            candidates = tf.data.Dataset.from_tensor_slices(interactions.items).batch(1024).map(items)
-            metrics = tfrs.metrics.FactorizedTopK(candidates=candidates)
-        wide = None
-        if config.wide:
-            wide = wide_part(
-                interactions,
-                wide=config.wide,
-                scale=config.wide_scale,
-                ridge=config.wide_ridge,
-                l2=config.wide_l2,
-                hidden=config.wide_hidden,
-            )
-        super().__init__(interactions, (users, items), config, metrics=metrics, wide_part=wide)
+if TYPE_CHECKING:
+    from export.data.interactions import Interactions
+    from export.waist.factorized import Factorized, OnEpoch
 
 
-def train(
-    interactions: Interactions, config: WideDeepConfig, *, seed: int = 42, on_epoch: OnEpoch = quiet
-) -> Factorized:
+@dataclass(frozen=True, kw_only=True)
+class WideDeepConfig(TowersConfig):
+    """Hyper-parameters of the wide & deep model; the defaults are the tutorials', which have no wide part."""
+
+    hidden: int = hyper(64, "units of the dense layer over each embedding, the components of vectors; 0: none", least=0)
+    wide: int = hyper(0, "items that are crossed with the candidate; 0: no wide part", least=0, below=449)
+    wide_scale: float = hyper(1.0, "what the wide part's first weights are multiplied by", least=0.0)
+    wide_ridge: float = hyper(400.0, "L2 penalty of the least squares the first weights are from", least=0.0)
+    wide_l2: float = hyper(1.0, "weight of the squared distance from the first weights", least=0.0)
+    wide_hidden: float = hyper(0.0, "share of users from whom the wide part is hidden in a step", least=0.0, below=1.0)
+
+
+def train(interactions: Interactions, config: WideDeepConfig, *, seed: int, on_epoch: OnEpoch) -> Factorized:
     """Train on all interactions given."""
+    from export.towers import fitting, retriever
+    from export.towers.wide_deep import WideDeepModel
+    from export.towers.wide_part import wide_part
+
     fitting.seed_everything(seed)
-    return retriever.train(WideDeepModel(interactions, config), interactions, config, seed=seed, on_epoch=on_epoch)
+    wide = None
+    if config.wide:
+        wide = wide_part(
+            interactions,
+            wide=config.wide,
+            scale=config.wide_scale,
+            ridge=config.wide_ridge,
+            l2=config.wide_l2,
+            hidden=config.wide_hidden,
+        )
+    model = WideDeepModel(interactions, config, hidden=config.hidden, wide_part=wide)
+    return retriever.train(model, interactions, config, seed=seed, on_epoch=on_epoch)
+
+
+MODEL = Model(
+    summary="wide & deep: cross-products of items beside the two towers",
+    recipes={
+        TUNED: WideDeepConfig(
+            loss=CATALOGUE,
+            epochs=100,
+            batch=128,
+            learning_rate=0.0032,
+            dropout=0.42,
+            future=0.12,
+            l2=0.11,
+            averaging=0.99,
+            hidden=0,
+            wide=448,
+            wide_scale=12.0,
+            wide_l2=10.0,
+            wide_hidden=0.71,
+        ),
+        TUTORIAL: WideDeepConfig(),
+    },
+    space={**SPACE, "wide_scale": (4.0, 32.0, True), "wide_hidden": (0.5, 0.95, False)},
+    train=train,
+    distributes=True,
+)

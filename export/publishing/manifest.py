@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.data.interactions import Interactions
+from export.models.registry import PROVIDERS
 from export.publishing.recorded_figures import figures
 from export.publishing.twin import OPSET
 from export.waist.config import Config
@@ -51,7 +52,13 @@ def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
             "interactions": len(interactions),
         },
         "figures": figures(origin.model, origin.config, interactions),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": _packages(origin.model),
         "opset": OPSET,
         "created": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
+
+
+def _packages(model: str) -> dict[str, str]:
+    """List what the version was made with; of a model from outside, also the package it came with."""
+    found = {name: metadata.version(name) for name in PACKAGES}
+    return found | ({PROVIDERS[model].name: PROVIDERS[model].version} if model in PROVIDERS else {})

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES
+from export.models.registry import MODELS
 from export.waist.config import Config
 
 FILE = Path(__file__).with_name("figures.json")
@@ -39,7 +39,7 @@ def record(
     data, kept = interactions.fingerprint(), _read(file)
     models = kept["models"] if kept.get("data") == data else []
     for line in lines:
-        config = asdict(RECIPES[line["model"]][line["recipe"]])
+        config = asdict(MODELS[line["model"]].recipes[line["recipe"]])
         mine = [entry for entry in models if entry["model"] == line["model"] and entry["config"] == config]
         if not mine:  # also what was measured with values that this recipe had before goes
             models = [one for one in models if (one["model"], one["recipe"]) != (line["model"], line["recipe"])]

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from export import pipeline
+from export.models.registry import MODELS
 from export.progress import bar, say
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
@@ -59,7 +60,7 @@ def tune_model(model: str, *, trials: int, data: str, seed: int, json_file: Path
     with bar(f"tuning {model}", trials) as advance:
         found = tune.search(model, interactions, trials=trials, seed=seed, on_trial=advance)
     best = found["best"]
-    flags = " ".join(f"--{name.replace('_', '-')} {best['config'][name]:.4g}" for name in tune.SPACES[model])
+    flags = " ".join(f"--{name.replace('_', '-')} {best['config'][name]:.4g}" for name in MODELS[model].space)
     Console(soft_wrap=True).print(f"{best['value']:.4f} of EASE: triptych train {model} {flags}", highlight=False)
     if json_file:
         _write(json_file, found)
@@ -70,7 +71,7 @@ def _run(entry: Entry, parts: Split, seed: int, *, config: Any) -> Run:
     if config is None:
         say(label)
         return leaderboard.run(entry, parts, seed=seed)
-    with bar(label, config.epochs) as advance:
+    with bar(label, pipeline.epochs(config)) as advance:
         return leaderboard.run(
             entry, parts, seed=seed, on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}")
         )

@@ -19,9 +19,9 @@ import tensorflow as tf
 from rich.table import Table
 from scipy import sparse
 
-from export import pipeline
 from export.data.interactions import Ints
 from export.graph.recommender import Recommender
+from export.models.registry import MODELS
 from export.quality.baselines import BASELINES
 from export.quality.evaluation import Outcome, Scorer, Scores, evaluate
 from export.quality.protocols import Split
@@ -65,7 +65,7 @@ def entry(model: str, recipe: str, config: Config) -> Entry:
     """Make an entry of a model and its hyper-parameters."""
 
     def fit(split: Split, seed: int, on_epoch: OnEpoch) -> Scorer:
-        return scorer(pipeline.trainer(model)(split.train, config, seed=seed, on_epoch=on_epoch), split)
+        return scorer(MODELS[model].train(split.train, config, seed=seed, on_epoch=on_epoch), split)
 
     return Entry(name=model, recipe=recipe, fit=fit)
 

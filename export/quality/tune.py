@@ -19,12 +19,13 @@ from typing import Any
 import optuna
 
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES, TUNED
+from export.models.registry import MODELS
 from export.quality.baselines import ease
 from export.quality.evaluation import evaluate
 from export.quality.leaderboard import entry, run
 from export.quality.protocols import Split, split
 from export.waist.config import Config
+from export.waist.model import Bounds
 
 PROTOCOLS = ("random-80-20", "temporal")
 FIGURE = "ndcg@10"
@@ -32,41 +33,18 @@ FIGURE = "ndcg@10"
 SEARCHES = Path(__file__).with_name("searches")
 """A file for each model: the search whose best trial is its tuned recipe."""
 
-Bounds = tuple[float, float, bool]
-"""Lowest, highest, and whether steps are drawn on a logarithmic scale; whole numbers stay whole."""
-
-_TOWERS: dict[str, Bounds] = {
-    "learning_rate": (0.001, 0.004, True),
-    "epochs": (50, 150, False),
-    "dropout": (0.2, 0.6, False),
-    "l2": (0.03, 0.3, True),
-    "future": (0.0, 0.3, False),
-}
-SPACES: dict[str, dict[str, Bounds]] = {
-    "two_tower": _TOWERS,
-    "wide_deep": {**_TOWERS, "wide_scale": (4.0, 32.0, True), "wide_hidden": (0.5, 0.95, False)},
-    "lightfm": {
-        "learning_rate": (0.01, 0.03, True),
-        "epochs": (50, 120, False),
-        "max_sampled": (20, 120, True),
-        "user_alpha": (1e-6, 5e-5, True),
-        "features": (0.1, 1.0, True),
-    },
-}
-"""What is searched, by model and hyper-parameter; the others stay as the tuned recipe has them."""
-
 OnTrial = Callable[[str], None]
 
 
 def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
-    """Search one model's space, the tuned recipe first; returns space, trials and the best of them."""
+    """Search one model's space, its own recipe first; returns space, trials and the best of them."""
     parts = [split(split(interactions, name).train, name) for name in PROTOCOLS]
     yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
-    config = RECIPES[model][TUNED]
+    space, config = MODELS[model].space, MODELS[model].recipes[MODELS[model].default]
     tried: list[dict[str, Any]] = []
 
     def objective(trial: optuna.Trial) -> float:
-        chosen = {name: _suggest(trial, name, config, space) for name, space in SPACES[model].items()}
+        chosen = {name: _suggest(trial, name, config, bounds) for name, bounds in space.items()}
         reached = [_ndcg(model, replace(config, **chosen), part, seed) for part in parts]
         value = min(one / unit for one, unit in zip(reached, yardstick, strict=True))
         tried.append({"value": value, **dict(zip(PROTOCOLS, reached, strict=True)), "config": chosen})
@@ -75,7 +53,7 @@ def search(model: str, interactions: Interactions, *, trials: int, seed: int, on
 
     with _quiet():
         study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
-        study.enqueue_trial({name: getattr(config, name) for name in SPACES[model]}, skip_if_exists=True)
+        study.enqueue_trial({name: getattr(config, name) for name in space}, skip_if_exists=True)
         study.optimize(objective, n_trials=trials)
     return {
         "model": model,
@@ -83,23 +61,23 @@ def search(model: str, interactions: Interactions, *, trials: int, seed: int, on
         "seed": seed,
         "maximized": f"the lower {FIGURE} in units of EASE of validation parts of {' and '.join(PROTOCOLS)}",
         "ease": dict(zip(PROTOCOLS, yardstick, strict=True)),
-        "fixed": {name: value for name, value in asdict(config).items() if name not in SPACES[model]},
-        "space": {name: list(bounds) for name, bounds in SPACES[model].items()},
+        "fixed": {name: value for name, value in asdict(config).items() if name not in space},
+        "space": {name: list(bounds) for name, bounds in space.items()},
         "best": max(tried, key=itemgetter("value")),
         "trials": tried,
     }
 
 
-def _suggest(trial: optuna.Trial, name: str, config: Config, space: Bounds) -> float:
+def _suggest(trial: optuna.Trial, name: str, config: Config, bounds: Bounds) -> float:
     """Draw a value of two digits: what the third changes is less than what a seed does."""
-    low, high, log = space
+    low, high, log = bounds
     if isinstance(getattr(config, name), int):
         return trial.suggest_int(name, int(low), int(high), log=log)
     return float(f"{trial.suggest_float(name, low, high, log=log):.2g}")
 
 
 def _ndcg(model: str, config: Config, part: Split, seed: int) -> float:
-    return run(entry(model, TUNED, config), part, seed=seed).outcome.figures()[FIGURE]
+    return run(entry(model, "tried", config), part, seed=seed).outcome.figures()[FIGURE]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from export.waist.config import Config, hyper
+from export.waist.model import Bounds
 
 BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
 """What the softmax of the two TFRS models runs over: see ``export.towers.retriever``."""
@@ -25,3 +26,13 @@ class TowersConfig(Config):
     averaging: float = hyper(
         0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
     )
+
+
+SPACE: dict[str, Bounds] = {
+    "learning_rate": (0.001, 0.004, True),
+    "epochs": (50, 150, False),
+    "dropout": (0.2, 0.6, False),
+    "l2": (0.03, 0.3, True),
+    "future": (0.0, 0.3, False),
+}
+"""What is searched of them."""

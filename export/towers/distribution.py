@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 import tensorflow as tf
@@ -22,17 +21,12 @@ EXAMPLE = '{"cluster": {"worker": ["HOST:PORT", "HOST:PORT"]}, "task": {"type": 
 class Cluster:
     """The processes that train together; to be joined before TensorFlow has run anything."""
 
-    def __init__(self, models: Sequence[str]) -> None:
+    def __init__(self) -> None:
         """Join the cluster that TF_CONFIG describes, and wait for the others.
 
         Raises:
-            Failure: TF_CONFIG is missing or wrong, or one of the models does not train so.
+            Failure: TF_CONFIG is missing or wrong.
         """
-        if "lightfm" in models:
-            raise Failure(
-                "lightfm trains on one machine, with --threads on all of its cores: --distribute goes with "
-                "two_tower and wide_deep"
-            )
         _check(os.environ.get("TF_CONFIG", ""))
         self._strategy = tf.distribute.MultiWorkerMirroredStrategy()
 

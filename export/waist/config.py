@@ -21,11 +21,14 @@ class Config:
     """Base of every model's: checks each field against the bounds it is declared with.
 
     Raises:
+        TypeError: a field is declared without ``hyper``.
         ValueError: a field is outside its bounds; the message names field, value and bound.
     """
 
     def __post_init__(self) -> None:
         for spec in fields(self):
+            if "help" not in spec.metadata:
+                raise TypeError(f"{spec.name} is a plain field, expected one declared with hyper(default, help)")
             value, least, below = getattr(self, spec.name), spec.metadata["least"], spec.metadata["below"]
             if (least is not None and not value >= least) or (below is not None and not value < below):
                 bound = f"at least {least}" if below is None else f"at least {least} and below {below}"

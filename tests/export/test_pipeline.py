@@ -12,10 +12,10 @@ import pytest
 
 from export.data import movielens
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES, LightFMConfig
+from export.models.lightfm import LightFMConfig
+from export.models.registry import MODELS, OURS
 from export.publishing.agreement import Answer, session
 from lightfm_adapter.training import Settings, fit
-from serving.contract import MODELS
 from serving.version.inspect import inspect
 from serving.version.saved_model import INIT_OP, read_definitions
 
@@ -28,13 +28,13 @@ from dataclasses import replace
 from export import pipeline
 from export.data import movielens
 from export.publishing.manifest import Origin
-from export.models.recipes import RECIPES
+from export.models.registry import MODELS
 
 pytestmark = pytest.mark.training
 
 data = movielens.load()
-for model, recipes in RECIPES.items():
-    for recipe, config in recipes.items():
+for model, one in MODELS.items():
+    for recipe, config in one.recipes.items():
         short = replace(config, epochs=2)
         made = pipeline.train(Origin(model=model, recipe=recipe, config=short, seed=7, data="100k"), data)
         digest = hashlib.sha256()
@@ -67,7 +67,7 @@ def lightfm(models: Path) -> Iterator[Answer]:
 
 def test_the_signatures_of_the_three_models_are_equal_to_the_letter(models: Path) -> None:
     found = []
-    for model in MODELS:
+    for model in OURS:
         assert inspect(models / model / "1").differences == ()
         definitions = read_definitions(models / model / "1")
         found.append({name: definition for name, definition in definitions.items() if name != INIT_OP})
@@ -76,7 +76,7 @@ def test_the_signatures_of_the_three_models_are_equal_to_the_letter(models: Path
 
 def test_saved_model_cli_shows_the_same_for_the_three_models(models: Path) -> None:
     shown = []
-    for model in MODELS:
+    for model in OURS:
         version = str(models / model / "1")
         command = [Path(sys.executable).with_name("saved_model_cli"), "show", "--dir", version]
         command += ["--tag_set", "serve", "--signature_def", "serving_default"]
@@ -88,7 +88,7 @@ def test_saved_model_cli_shows_the_same_for_the_three_models(models: Path) -> No
 
 
 def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data: Interactions) -> None:
-    config = RECIPES["lightfm"]["tutorial"]
+    config = MODELS["lightfm"].recipes["tutorial"]
     assert isinstance(config, LightFMConfig)
     settings = Settings(
         components=config.components,
@@ -113,7 +113,7 @@ def test_training_again_with_the_same_seed_gives_the_same_model_to_the_bit() -> 
         for _ in range(2)
     ]
     assert runs[0] == runs[1]
-    assert len(set(runs[0].splitlines())) == sum(map(len, RECIPES.values()))
+    assert len(set(runs[0].splitlines())) == sum(len(model.recipes) for model in MODELS.values())
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,6 @@ def test_training_again_with_the_same_seed_gives_the_same_model_to_the_bit() -> 
         (["--data", "{tmp}/columns.csv"], "has no column 'user_id'"),
         (["--data", "{tmp}/nowhere.csv"], "no file "),
         (["--data", "2m"], "no MovieLens of size '2m'"),
-        (["--recipe", "best"], "two_tower has no recipe 'best', expected one of tuned, tutorial"),
         (["--epochs", "0"], "two_tower: epochs is 0, expected at least 1"),
         (["lightfm", "--batch", "9"], "--batch is no hyper-parameter of lightfm"),
     ],

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from export.data.interactions import Interactions
-from export.models.recipes import RECIPES, TUNED
+from export.models.registry import MODELS, OURS
 from export.publishing import recorded_figures
 from export.quality import html_report, leaderboard, tune
 from export.quality.baselines import popular
 from export.quality.evaluation import TFRS_FIGURE, best, evaluate
 from export.quality.protocols import Split, split
-from serving.contract import MODELS
+from export.waist.model import TUNED
 
 pytestmark = pytest.mark.training
 
@@ -102,10 +102,10 @@ def test_best_ranks_equal_scores_by_column() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["random-80-20", "new-users"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OURS)
 def test_each_tuned_model_finds_tastes_that_popularity_does_not(data: Interactions, model: str, protocol: str) -> None:
     parts = split(data, protocol)
-    config = replace(RECIPES[model][TUNED], epochs=15)
+    config = replace(MODELS[model].recipes[TUNED], epochs=15)
     run = leaderboard.run(leaderboard.entry(model, TUNED, config), parts, seed=3)
     floor = evaluate(parts, popular(parts.train, 0)).figures()["ndcg@10"]
     assert run.outcome.figures()["ndcg@10"] > 1.25 * floor
@@ -148,8 +148,9 @@ def test_popularity_bias_is_the_share_of_the_most_popular_tenth(data: Interactio
 def test_a_search_tries_the_recipe_first_and_reports_every_trial(
     data: Interactions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(tune.SPACES, "lightfm", {"epochs": (1, 3, False), "learning_rate": (0.01, 0.1, True)})
-    monkeypatch.setitem(RECIPES["lightfm"], TUNED, replace(RECIPES["lightfm"][TUNED], epochs=2))
+    model, space = MODELS["lightfm"], {"epochs": (1, 3, False), "learning_rate": (0.01, 0.1, True)}
+    short = {TUNED: replace(model.recipes[TUNED], epochs=2)}
+    monkeypatch.setitem(MODELS, "lightfm", replace(model, recipes=short, space=space))
     told: list[str] = []
     found = tune.search("lightfm", data, trials=3, seed=1, on_trial=told.append)
     assert len(found["trials"]) == len(told) == 3
@@ -158,17 +159,17 @@ def test_a_search_tries_the_recipe_first_and_reports_every_trial(
     assert found == tune.search("lightfm", data, trials=3, seed=1, on_trial=told.append)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", OURS)
 def test_the_tuned_recipe_is_the_best_of_the_search_that_is_kept(model: str) -> None:
     kept = json.loads((tune.SEARCHES / f"{model}.json").read_text(encoding="utf-8"))
     assert kept["best"] == max(kept["trials"], key=itemgetter("value"))
-    assert kept["fixed"] | kept["best"]["config"] == asdict(RECIPES[model][TUNED])
-    assert kept["space"] == {name: list(bounds) for name, bounds in tune.SPACES[model].items()}
+    assert kept["fixed"] | kept["best"]["config"] == asdict(MODELS[model].recipes[TUNED])
+    assert kept["space"] == {name: list(bounds) for name, bounds in MODELS[model].space.items()}
 
 
 def test_recorded_figures_are_found_for_the_same_values_and_data_only(data: Interactions, tmp_path: Path) -> None:
     parts, file = split(data, "random-80-20"), tmp_path / "figures.json"
-    config = RECIPES["lightfm"]["tutorial"]
+    config = MODELS["lightfm"].recipes["tutorial"]
     run = leaderboard.run(leaderboard.entry("lightfm", "tutorial", config), parts, seed=1)
     recorded_figures.record("random-80-20", leaderboard.summary([run]), data, machine="here", file=file)
     recorded_figures.record("temporal", leaderboard.summary([run]), data, machine="here", file=file)

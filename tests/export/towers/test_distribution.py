@@ -76,9 +76,11 @@ def test_two_processes_train_one_model_and_one_publishes_it(taste: Path, tmp_pat
     assert np.mean(right) > 0.95  # 0.5 were nothing learnt, or only from one's own share of users
 
 
-def test_lightfm_is_told_to_stay_on_one_machine() -> None:
-    with pytest.raises(Failure, match=r"^lightfm trains on one machine, with --threads on all of its cores"):
-        Cluster(["two_tower", "lightfm"])
+def test_what_trains_on_one_machine_only_is_told_so_before_anything_is_read() -> None:
+    command = [sys.executable, "-m", "export.cli", "train", "two_tower", "lightfm", "--distribute", "--data", "no.csv"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    sentence = "lightfm: trained on one machine only; --distribute goes with two_tower, wide_deep"
+    assert (done.returncode, done.stderr) == (1, f"triptych: {sentence}\n")
 
 
 @pytest.mark.parametrize(
@@ -99,5 +101,5 @@ def test_lightfm_is_told_to_stay_on_one_machine() -> None:
 def test_a_tf_config_that_is_none_is_shown_beside_one_that_is(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(Failure) as raised:
-        Cluster(["two_tower"])
+        Cluster()
     assert str(raised.value).startswith(f"TF_CONFIG is {text!r}, expected who trains together")

@@ -7,10 +7,10 @@ import numpy.typing as npt
 import pytest
 
 from export.data.interactions import Interactions
-from export.models import two_tower
-from export.models.recipes import TwoTowerConfig
+from export.models.two_tower import TwoTowerConfig, train
 from export.towers.config import CATALOGUE
 from export.towers.retriever import momentum
+from export.waist.factorized import quiet
 
 pytestmark = pytest.mark.training
 
@@ -22,7 +22,7 @@ def vectors(averaging: float) -> npt.NDArray[np.float32]:
     config = TwoTowerConfig(
         loss=CATALOGUE, embedding=4, epochs=16, batch=20, learning_rate=0.1, dropout=0.3, averaging=averaging
     )
-    return two_tower.train(some, config, seed=1).vectors
+    return train(some, config, seed=1, on_epoch=quiet).vectors
 
 
 def test_a_moving_average_reaches_back_over_an_eighth_of_the_training_at_most() -> None:
