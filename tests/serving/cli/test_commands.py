@@ -43,7 +43,7 @@ def test_every_command_has_an_example_in_its_help_and_every_option_a_word(path):
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys\nfrom export.cli import app\n"
+        "import sys\nfrom export.cli.commands import app\n"
         "for path in ([], *map(str.split, sys.argv[1:])):\n"
         "    try:\n        app([*path, '--help'])\n    except SystemExit as done:\n        assert done.code == 0\n"
         f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
