@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 docker info > /dev/null 2>&1 || { echo "docker-test: skipped, since no Docker engine answers \`docker info\`"; exit 0; }
 
 readonly HARD=(--read-only --user 65534 --cap-drop ALL --security-opt no-new-privileges)
+mapfile -t MODELS < <(grep -oE '\bname: *"[^"]+"' docker/config/models.config | cut -d '"' -f 2)
+readonly MODELS CHANGING=${MODELS[0]} # CHANGING is published anew while it is served
 readonly PORTS=(-p 127.0.0.1::8500 -p 127.0.0.1::8501)
 scratch=$(mktemp -d)
 containers=()
@@ -55,18 +57,18 @@ run() { # docker's arguments; waits for the image's own health check
 address() { docker port "${containers[-1]}" "$1/tcp" | head -n 1; }
 
 ask() { # every model over both ports, and once as the README does
-  for model in two_tower wide_deep lightfm; do
-    triptych recommend --user 42 --model $model --json --url "http://$rest" > "$scratch/rest" || fail "$model over REST"
-    triptych recommend --user 42 --model $model --json --grpc "$grpc" > "$scratch/grpc" || fail "$model over gRPC"
+  for model in "${MODELS[@]}"; do
+    triptych recommend --user 42 --model "$model" --json --url "http://$rest" > "$scratch/rest" || fail "$model over REST"
+    triptych recommend --user 42 --model "$model" --json --grpc "$grpc" > "$scratch/grpc" || fail "$model over gRPC"
     cmp "$scratch/rest" "$scratch/grpc" || fail "$model answers otherwise over gRPC than over REST"
     curl -fsS -d '{"instances":["42"]}' "http://$rest/v1/models/$model:predict" > /dev/null || fail "$model with curl"
   done
-  say "three models answer over both ports"
+  say "${#MODELS[@]} models answer over both ports"
 }
 
 taken_up() { # the version that must answer within half a minute
   for _ in $(seq 60); do
-    if curl -fsS "http://$rest/v1/models/lightfm/versions/$1" 2> /dev/null | grep -q AVAILABLE; then
+    if curl -fsS "http://$rest/v1/models/$CHANGING/versions/$1" 2> /dev/null | grep -q AVAILABLE; then
       say "version $1 was taken up"
       return
     fi
@@ -99,10 +101,10 @@ cp -r models "$scratch/models"
 chmod -R a+rX "$scratch"
 run --volume "$scratch/models:/models:ro" triptych-local
 ask
-next=$(($(find "$scratch/models/lightfm" -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -n | tail -n 1) + 1))
-quietly triptych train lightfm --recipe tutorial --models "$scratch/models"
+next=$(($(find "$scratch/models/$CHANGING" -maxdepth 1 -name '[0-9]*' -printf '%f\n' | sort -n | tail -n 1) + 1))
+quietly triptych train "$CHANGING" --models "$scratch/models"
 taken_up $next
-quietly triptych rollback lightfm --models "$scratch/models"
+quietly triptych rollback "$CHANGING" --models "$scratch/models"
 taken_up $((next + 1))
 ask
 stop 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from live import ask, live
 
+from export.cli.commands import train
 from export.models.registry import OURS
 from serving.cli.commands import app
 from serving.config import config_files
@@ -50,14 +52,22 @@ def test_hadolint_finds_nothing():
     assert (len(DOCKERFILES), done.returncode, done.stdout) == (3, 0, "")
 
 
-def test_the_three_files_are_what_triptych_config_writes_for_the_three_models(tmp_path):
-    for model in OURS:
-        (tmp_path / "models" / model / "1").mkdir(parents=True)
-        (tmp_path / "models" / model / "1" / "saved_model.pb").touch()
-    written = config_files.write_configs(tmp_path / "models", base_path="/models", out=tmp_path / "out")
-    assert len(written) == 3
+def test_the_configuration_is_what_configure_writes_for_the_models_of_the_registry(tmp_path):
+    env = {**os.environ, "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+    subprocess.run([DOCKER / "configure.sh", tmp_path], env=env, capture_output=True, timeout=120, check=True)
+    written = [path.relative_to(tmp_path) for path in sorted(tmp_path.rglob("*.config"))]
+    assert len(written) == 4
     for path in written:
-        assert (CONFIG / path.name).read_text() == path.read_text()
+        assert (DOCKER / path).read_text() == (tmp_path / path).read_text(), "run docker/configure.sh"
+    served = config_files.read_model_config(CONFIG / "models.config").model_config_list.config
+    assert [model.name for model in served] == sorted(OURS)
+
+
+def test_the_training_job_trains_what_several_machines_can_train_together():
+    (pods,) = [one for one in documents((K8S / "train-job.yaml").read_text()) if one["kind"] == "Job"]
+    command, *arguments = pods["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert command == "train"
+    assert train.make_context(command, arguments).params["distribute"] is True
 
 
 def test_the_image_and_the_deployment_run_the_same_command():

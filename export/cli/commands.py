@@ -68,7 +68,7 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("models", nargs=-1, type=flags.MODEL)
 @job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
-@click.option("--distribute", is_flag=True, help="train with the other processes that TF_CONFIG names; one publishes")
+@click.option("--distribute", is_flag=True, help="train with the others that TF_CONFIG names; one publishes")
 @hyper_parameters
 def train(
     models: tuple[str, ...],
@@ -84,11 +84,13 @@ def train(
 
     Example: triptych train two_tower lightfm --recipe tutorial --seed 7
     """
-    models = models or tuple(MODELS)
+    able = tuple(name for name, model in MODELS.items() if model.distributes)
+    models = models or (able if distribute else tuple(MODELS))
     values = those_given(models, given)
     configs = {model: configure(model, recipe, values) for model in models}
-    if distribute:
-        _check_that_all_distribute(models)
+    unable = [model for model in models if model not in able]
+    if distribute and unable:
+        raise Failure(f"{', '.join(unable)}: trained on one machine only; --distribute goes with {', '.join(able)}")
     pipeline = with_tensorflow()
     cluster = _cluster() if distribute else None
     publishes = cluster is None or cluster.publishes
@@ -136,13 +138,6 @@ def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> No
     from export.cli.demo import show
 
     show(user, models=folder)
-
-
-def _check_that_all_distribute(models: tuple[str, ...]) -> None:
-    able = [name for name, model in MODELS.items() if model.distributes]
-    unable = [model for model in models if model not in able]
-    if unable:
-        raise Failure(f"{', '.join(unable)}: trained on one machine only; --distribute goes with {', '.join(able)}")
 
 
 def _cluster() -> Any:
