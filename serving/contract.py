@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VERSION = 1
-"""The contract's own version, written into each manifest: raised when a name, dtype or meaning changes."""
+VERSION = 2
+"""The contract's own version, written into each manifest: raised when a name, dtype or meaning changes.
+
+Version 2 added ``recommend_within`` and changed nothing else; versions of contract 1 are served and asked as before.
+"""
+
+VERSIONS = range(1, VERSION + 1)
+"""The contracts that a version may keep and be served, asked and inspected."""
 
 DEFAULT_K = 10
 """Items in a ``serving_default`` answer; fixed at export."""
 
 PADDING = ""
-"""What fills ``exclude`` and ``items`` inputs up to their width, and an answer's places past what is left."""
+"""What fills lists of ids up to their width, and an answer's places past what is left."""
 
 LOWEST = -3.4028234663852886e38
 """The lowest float32: the score of a place that holds no item, and of an item that is not in the catalogue."""
@@ -48,6 +54,7 @@ _IDS = Tensor(dtype="string", shape=(None, None))
 _K = Tensor(dtype="int32", shape=(None,))
 _FLAG = Tensor(dtype="bool", shape=(None,))
 _RANKED = {"item": _IDS, "score": Tensor(dtype="float32", shape=(None, None))}
+_RECOMMEND = {"user_id": _ID, "k": _K, "exclude": _IDS, "unseen": _FLAG}
 
 SIGNATURES = {
     "serving_default": Signature(
@@ -57,15 +64,24 @@ SIGNATURES = {
             "score": Tensor(dtype="float32", shape=(None, DEFAULT_K)),
         },
     ),
-    "recommend": Signature(
-        inputs={"user_id": _ID, "k": _K, "exclude": _IDS, "unseen": _FLAG},
-        outputs={**_RANKED, "known": _FLAG},
+    "recommend": Signature(inputs=_RECOMMEND, outputs={**_RANKED, "known": _FLAG}),
+    "recommend_within": Signature(
+        inputs={**_RECOMMEND, "among": _IDS, "tags": _IDS}, outputs={**_RANKED, "known": _FLAG}
     ),
     "similar": Signature(inputs={"item": _ID, "k": _K}, outputs=_RANKED),
     "recommend_from": Signature(inputs={"items": _IDS, "k": _K}, outputs=_RANKED),
     "score": Signature(inputs={"user_id": _ID, "item": _ID}, outputs={"score": Tensor(dtype="float32", shape=(None,))}),
 }
-"""The five signatures by name."""
+"""The six signatures by name."""
+
+SINCE = {"recommend_within": 2}
+"""The version of the contract that added a signature; the others were there from the first."""
+
+
+def signatures(version: object) -> dict[str, Signature]:
+    """Return the signatures that a version of the contract asks for: today's, where it is none of ``VERSIONS``."""
+    number = version if isinstance(version, int) and version in VERSIONS else VERSION
+    return {name: signature for name, signature in SIGNATURES.items() if SINCE.get(name, 1) <= number}
 
 
 MANIFEST = "assets.extra/triptych.json"

@@ -1,11 +1,12 @@
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import export  # noqa: F401  isort: skip - selects Keras 2
 
 import numpy as np
 import pytest
+from tensorflow.core.protobuf import saved_model_pb2
 
 from export.data.interactions import Interactions
 from export.graph.recommender import Recommender
@@ -13,6 +14,7 @@ from export.publishing.twin import write_twin
 from export.waist.factorized import Factorized, History
 
 USERS, ITEMS, COMPONENTS = 30, 40, 8
+TAGS = ("genre:Comedy", "genre:Drama", "jahr:1999", "ジャンル:映画", "a,b|c", "genre:Western", "rare")
 KINDS = ("plain", "item_biases", "user_biases", "history")
 
 
@@ -33,7 +35,8 @@ def tiny_interactions():
     items = [f"Film {i} ({1990 + i % 9})" for i in range(ITEMS - 3)] + ["Amélie (2001)", 'A, "B"\\C', "日本"]
     pairs = [(u, i) for u in range(USERS) for i in range(ITEMS) if rng.random() < 0.2 or u == 1 or i == 2]
     users = [str(u + 1) for u in range(USERS)]
-    full = Interactions.from_ids([users[u] for u, _ in pairs], [items[i] for _, i in pairs])
+    tags = {name: TAGS[: i % 5] + TAGS[i % 7 : i % 3 + 4] for i, name in enumerate(items)}  # some twice, some none
+    full = Interactions.from_ids([users[u] for u, _ in pairs], [items[i] for _, i in pairs], item_tags=tags)
     return full.rows((full.user != 4) & (full.item != 9))
 
 
@@ -77,6 +80,20 @@ def tiny_versions(tmp_path_factory, tiny_interactions):
 def tiny_version(tiny_versions):
     """The version with the most in it: item biases and user biases."""
     return tiny_versions["user_biases"]
+
+
+@pytest.fixture
+def first_contract(tiny_version, tmp_path):
+    """The same version as it was published before contract 2, at first/1: without recommend_within."""
+    folder = tmp_path / "first" / "1"
+    shutil.copytree(tiny_version.folder, folder)
+    saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    for graph in saved.meta_graphs:
+        del graph.signature_def["recommend_within"]
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    (folder / "assets.extra" / "onnx" / "recommend_within.onnx").unlink()
+    (folder / "assets.extra" / "triptych.json").write_text('{"contract": 1, "model": "first"}')
+    return replace(tiny_version, folder=folder)
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ from serving.proto import serving_pb2
 ITEMS = ("Alien (1979)", "Fargo (1996)", "Amélie (2001)", "Contact (1997)", 'A "quoted" one', "映画", "Heat (1995)")
 SCORES = {"42": (4.0, 3.5, 3.0, 2.25, 2.0, 0.1, -1.0), "7": (-1.0, 0.1, 2.0, 2.25, 3.0, 3.5, 4.0)}
 POPULAR = (0.5, 0.4, 0.3, 0.25, 0.2, 0.1, 0.05)
+TAGS = {"Alien (1979)": {"genre:Horror", "year:1979"}, "Fargo (1996)": {"genre:Comedy"}, "映画": {"genre:Comedy"}}
 SEEN = {"42": {"Alien (1979)"}, "7": set()}
 LOWEST = float(np.finfo(np.float32).min)
 
@@ -42,6 +43,11 @@ def ranked(scores: tuple[float, ...], k: int, left_out: set[str], width: int) ->
     return [ITEMS[p] for p in kept] + [""] * blank, [scores[p] for p in kept] + [LOWEST] * blank
 
 
+def outside(among: list[str], tags: list[str]) -> set[str]:
+    named, wanted = set(among) - {""}, set(tags) - {""}
+    return {item for item in ITEMS if (named and item not in named) or not wanted <= TAGS.get(item, set())}
+
+
 def contract_answer(signature: str, inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
     """Answer one request; a row is two places wider than the largest k, as a row batched with others can be."""
     if signature == "score":
@@ -55,7 +61,7 @@ def contract_answer(signature: str, inputs: dict[str, list[Any]]) -> dict[str, l
     ks = inputs.get("k", [4] * rows)
     if min(ks) < 1:
         raise RefusedError(400, "INVALID_ARGUMENT", f"k is {min(ks)},\n\texpected at least 1")
-    for name in ("exclude", "items"):
+    for name in ("exclude", "items", "among", "tags"):
         if name in inputs and not all(inputs[name]):
             raise RefusedError(400, "INVALID_ARGUMENT", "an empty tensor among others fails a padded batch")
     users = inputs.get("user_id", [""] * rows)
@@ -63,11 +69,14 @@ def contract_answer(signature: str, inputs: dict[str, list[Any]]) -> dict[str, l
         set(inputs["exclude"][row] if "exclude" in inputs else inputs["items"][row] if "items" in inputs else ())
         | (SEEN.get(users[row], set()) if inputs.get("unseen", [False] * rows)[row] else set())
         | ({inputs["item"][row]} if "item" in inputs else set())
+        | (outside(inputs["among"][row], inputs["tags"][row]) if "among" in inputs else set())
         for row in range(rows)
     ]
     answers = [ranked(SCORES.get(users[row], POPULAR), ks[row], left_out[row], max(ks) + 2) for row in range(rows)]
     outputs: dict[str, list[Any]] = {"item": [a[0] for a in answers], "score": [a[1] for a in answers]}
-    return outputs | ({"known": [user in SCORES for user in users]} if signature == "recommend" else {})
+    return outputs | (
+        {"known": [user in SCORES for user in users]} if signature in ("recommend", "recommend_within") else {}
+    )
 
 
 @dataclass

@@ -8,26 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from export.data.interactions import Interactions
+from export.graph.lists import Lists, cells
 from export.waist.factorized import History
 
 
-class Histories(tf.Module):
-    """What each known user has, sparse; ``n_users`` is the place of someone unknown, who has nothing."""
+class Histories(Lists):
+    """What each known user has."""
 
     def __init__(self, interactions: Interactions) -> None:
-        super().__init__()
-        offsets, items = interactions.histories()
-        self.padding = len(interactions.items)
-        self.offsets = tf.Variable(np.append(offsets, offsets[-1]).astype(np.int32), trainable=False)
-        self.items = tf.Variable(np.append(items, self.padding).astype(np.int32), trainable=False)
-
-    def __call__(self, user: tf.Tensor, asked: tf.Tensor) -> tf.Tensor:
-        """List `[b, m]` columns of what `[b]` users have, where asked, padded at the end with the padding column."""
-        start = tf.gather(self.offsets, user)
-        length = tf.where(asked, tf.gather(self.offsets, user + 1) - start, 0)
-        place = tf.expand_dims(tf.range(tf.reduce_max(tf.concat([[1], length], axis=0))), 0)
-        held = place < tf.expand_dims(length, 1)
-        return tf.where(held, tf.gather(self.items, tf.where(held, tf.expand_dims(start, 1) + place, 0)), self.padding)
+        super().__init__(*interactions.histories(), padding=len(interactions.items))
 
 
 class HistoryVector(tf.Module):
@@ -53,8 +42,7 @@ class HistoryVector(tf.Module):
         deep = self.start + weight * tf.reduce_sum(tf.gather(self.vectors, columns), axis=1)
         if self.place is None:
             return deep
-        rows = tf.expand_dims(tf.range(tf.shape(columns)[0]), 1) + tf.zeros_like(columns)
         zeros = tf.zeros([tf.shape(columns)[0], self.width + 1])
-        cells = tf.stack([rows, tf.gather(self.place, columns)], axis=2)
-        wide = tf.tensor_scatter_nd_update(zeros, cells, tf.ones(tf.shape(columns)))[:, :-1]
+        at = cells(tf.gather(self.place, columns))
+        wide = tf.tensor_scatter_nd_update(zeros, at, tf.ones(tf.shape(columns)))[:, :-1]
         return tf.concat([deep, weight * wide], axis=1)

@@ -21,7 +21,9 @@ from export.data.interactions import Interactions
 from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
+from export.graph.lists import cells, distinct
 from export.graph.query import EXTRA, popular_unless, table, with_bias
+from export.graph.within import Within
 from export.waist.factorized import Factorized
 from export.waist.places import Places
 from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
@@ -37,7 +39,7 @@ def _specs(name: str) -> list[tf.TensorSpec]:
 
 
 class Recommender(tf.Module):
-    """The five signatures of the contract over one trained model.
+    """The six signatures of the contract over one trained model.
 
     Columns are int32 positions in the catalogue; ``index.size`` is the padding column, which names no item.
     """
@@ -55,9 +57,10 @@ class Recommender(tf.Module):
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
         self.histories = Histories(interactions)
+        self.within = Within(interactions, self.items)
 
     def save(self, path: Path) -> None:
-        """Write the SavedModel with its five signatures into a new folder.
+        """Write the SavedModel with its six signatures into a new folder.
 
         Only what the signatures read is kept with them. Saved whole, Keras would trace and keep every layer's own
         functions beside them, which nothing calls.
@@ -83,11 +86,15 @@ class Recommender(tf.Module):
     def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
         """Answer `[b]` user ids with their `[b]` k best items, without `[b, e]` items and, if asked, their own."""
         _require(k, user_id, exclude, unseen)
-        user = self.users(user_id)
-        left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
-        scores = self.index.scores(tf.gather(self.queries, user))
-        answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
-        return {**answer, "known": user < self.users.size}
+        return self._recommend(user_id, k, exclude, unseen)
+
+    @tf.function(autograph=False, input_signature=_specs("recommend_within"))
+    def recommend_within(
+        self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor, among: tf.Tensor, tags: tf.Tensor
+    ) -> Answer:
+        """Answer like recommend, only with items that `[b, n]` name, if any, and that have all of `[b, t]` tags."""
+        _require(k, user_id, exclude, unseen, among, tags)
+        return self._recommend(user_id, k, exclude, unseen, allowed=self.within(among, tags, self.index.columns))
 
     @tf.function(autograph=False, input_signature=_specs("similar"))
     def similar(self, item: tf.Tensor, k: tf.Tensor) -> Answer:
@@ -103,7 +110,7 @@ class Recommender(tf.Module):
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         _require(k, items)
-        liked = self.distinct(self.items(items))
+        liked = distinct(self.items(items), padding=self.index.size)
         return self._rank(self.index.scores(self.taste(liked)), k, liked)
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
@@ -123,12 +130,27 @@ class Recommender(tf.Module):
         score += tf.gather(self.user_biases, user)
         return {"score": tf.where(column < self.index.size, score, LOWEST)}
 
+    def _recommend(
+        self,
+        user_id: tf.Tensor,
+        k: tf.Tensor,
+        exclude: tf.Tensor,
+        unseen: tf.Tensor,
+        *,
+        allowed: tf.Tensor | None = None,
+    ) -> Answer:
+        """Rank for `[b]` user ids, where given only among the columns that `[b, columns]` allow."""
+        user = self.users(user_id)
+        left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
+        scores = self.index.scores(tf.gather(self.queries, user))
+        if allowed is not None:
+            scores = tf.where(allowed, scores, LOWEST)
+        answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
+        return {**answer, "known": user < self.users.size}
+
     def _rank(self, scores: tf.Tensor, k: tf.Tensor, left_out: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
         """Take the `[b]` k highest of `[b, columns]` scores, never one of the `[b, m]` columns left out."""
-        rows = tf.expand_dims(tf.range(tf.shape(scores)[0]), 1) + tf.zeros_like(left_out)
-        scores = tf.tensor_scatter_nd_update(
-            scores, tf.stack([rows, left_out], axis=2), tf.fill(tf.shape(left_out), LOWEST)
-        )
+        scores = tf.tensor_scatter_nd_update(scores, cells(left_out), tf.fill(tf.shape(left_out), LOWEST))
         width = tf.reduce_max(tf.concat([[1], tf.minimum(k, self.index.size)], axis=0))
         score, column = self.index.best(scores, width)
         held = (tf.expand_dims(tf.range(width), 0) < tf.expand_dims(k, 1)) & (score > LOWEST)
@@ -137,24 +159,6 @@ class Recommender(tf.Module):
             "item": item,
             "score": tf.where(held, score if bias is None else score + tf.expand_dims(bias, 1), LOWEST),
         }
-
-    def distinct(self, columns: tf.Tensor) -> tf.Tensor:
-        """Sort `[b, n]` columns, as histories are, and keep what names an item, once: `[b, m + 1]`.
-
-        m is the most that a row keeps, and the end of every row is padding: whatever n is, what is gathered for these
-        columns is no wider than what is known and distinct.
-        """
-        end = tf.fill([tf.shape(columns)[0], 1], self.index.size)
-        columns = _ascending(tf.concat([columns, end], axis=1), tf.shape(columns)[1] + 1)
-        following = tf.concat([columns[:, 1:], end], axis=1)
-        once = tf.where(columns == following, self.index.size, columns)
-        kept = tf.reduce_sum(tf.cast(once < self.index.size, tf.int32), axis=1)
-        return _ascending(once, tf.reduce_max(tf.concat([[0], kept], axis=0)) + 1)
-
-
-def _ascending(columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Sort `[b, n]` columns and keep the first ``width`` of each row."""
-    return -tf.math.top_k(-columns, width).values
 
 
 def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:

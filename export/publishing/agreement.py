@@ -47,6 +47,7 @@ def requests(interactions: Interactions) -> Iterator[tuple[str, Arrays]]:
         yield "serving_default", {"user_id": some}
         yield "recommend", {"user_id": some, "k": k, "exclude": others, "unseen": k % 2 == 0}
         yield "score", {"user_id": some, "item": others[:, 0]}
+    yield from _within(interactions, users, items)
     for at in range(0, len(items), BATCH):
         some = items[at : at + BATCH]
         yield "similar", {"item": some, "k": np.full(len(some), 10, np.int32)}
@@ -108,11 +109,31 @@ def session(saved_model: Path) -> Iterator[Answer]:
         yield answer
 
 
+def _within(
+    interactions: Interactions, users: npt.NDArray[Any], items: npt.NDArray[Any]
+) -> Iterator[tuple[str, Arrays]]:
+    """Ask each user for the best of some items, of those with an item's first tags, and of both, in turn."""
+    own = dict(zip(interactions.items.tolist(), interactions.item_tags, strict=False))
+    for at in range(0, len(users), BATCH):
+        rows = range(at, min(at + BATCH, len(users)))
+        some = [[PADDING, "no such item", *np.roll(items, row)[:30]] for row in rows]
+        among = [names if row % 3 else [PADDING] * len(names) for row, names in zip(rows, some, strict=True)]
+        tags = [[*own.get(items[row % len(items)], ())[: row % 4], *[PADDING] * 3][:3] for row in rows]
+        k = np.array([1 + row % 20 for row in rows], np.int32)
+        lists = {"exclude": [names[-1:] for names in some], "among": among, "tags": tags}
+        columns = {name: np.array(rows, object) for name, rows in lists.items()}
+        yield "recommend_within", {"user_id": users[at : at + BATCH], "k": k, "unseen": k % 2 == 0, **columns}
+
+
 def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     two, none = np.array([user, "no such user"], object), np.array([], object)
     k, flags, empty = np.array([size + 1, 1], np.int32), np.array([True, True]), np.array([], np.int32)
     yield "recommend", {"user_id": two, "k": k, "exclude": np.empty((2, 0), object), "unseen": flags}
     yield "recommend", {"user_id": none, "k": empty, "exclude": np.empty((0, 0), object), "unseen": flags[:0]}
+    width = {"among": np.array([["no such item", ""], [item, item]], object), "tags": np.empty((2, 0), object)}
+    yield "recommend_within", {"user_id": two, "k": k, "exclude": np.empty((2, 0), object), "unseen": flags, **width}
+    width = {"among": np.empty((2, 0), object), "tags": np.array([["no such tag"], [""]], object)}
+    yield "recommend_within", {"user_id": two, "k": k, "exclude": np.empty((2, 0), object), "unseen": flags, **width}
     yield "similar", {"item": np.array([item, "no such item"], object), "k": k}
     yield "similar", {"item": np.array(["no such item"], object), "k": np.array([3], np.int32)}
     yield "recommend_from", {"items": np.array([[item, "", item], ["no such item", "", ""]], object), "k": k}

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Oracle:
-    """Answers the five signatures; strings are str in arrays of dtype object, as ONNX Runtime has them."""
+    """Answers the six signatures; strings are str in arrays of dtype object, as ONNX Runtime has them."""
 
     def __init__(self, model: Factorized, interactions: Interactions) -> None:
         self._model, self._items = model, interactions.items.tolist()
@@ -31,6 +31,7 @@ class Oracle:
         self._vectors, self._biases = model.vectors.astype(np.float64), model.item_biases.astype(np.float64)
         self._popularity = interactions.popularity().astype(np.float64)
         self._offsets, self._history = interactions.histories()
+        self._tags = [set(tags) for tags in interactions.item_tags] or [set[str]()] * len(self._items)
 
     def answer(self, signature: str, inputs: Arrays) -> Arrays:
         """Answer one request as the contract says."""
@@ -44,9 +45,22 @@ class Oracle:
 
     def recommend(self, user_id: list[str], k: list[int], exclude: list[list[str]], unseen: list[bool]) -> Arrays:
         """Answer with each row's k best items but those excluded, and those the user has where unseen."""
+        anything = [[PADDING]] * len(user_id)
+        return self.recommend_within(user_id, k, exclude, unseen, among=anything, tags=anything)
+
+    def recommend_within(
+        self,
+        user_id: list[str],
+        k: list[int],
+        exclude: list[list[str]],
+        unseen: list[bool],
+        among: list[list[str]],
+        tags: list[list[str]],
+    ) -> Arrays:
+        """Answer as recommend does, only with items of ``among``, if it names any, and only with those of all tags."""
         rows = []
-        for user, count, names, without in zip(user_id, k, exclude, unseen, strict=True):
-            left_out = set(names) | (self._has(user) if without else set())
+        for user, count, names, without, only, all_of in zip(user_id, k, exclude, unseen, among, tags, strict=True):
+            left_out = set(names) | (self._has(user) if without else set()) | self._outside(set(only), set(all_of))
             rows.append(self._best(self._scores(user), count, left_out, self._bias(user)))
         known = np.array([user in self._user_at for user in user_id], bool)
         return {**_ranked(rows, self._width(k)), "known": known}
@@ -91,6 +105,17 @@ class Oracle:
         if place is None:
             return set()
         return {self._items[item] for item in self._history[self._offsets[place] : self._offsets[place + 1]]}
+
+    def _outside(self, among: set[str], tags: set[str]) -> set[str]:
+        """List the items that are not among these, where any are named, or lack one of the tags."""
+        among, tags = among - {PADDING}, tags - {PADDING}
+        if not among and not tags:
+            return set()
+        return {
+            name
+            for name, own in zip(self._items, self._tags, strict=True)
+            if (among and name not in among) or not tags <= own
+        }
 
     def _width(self, k: list[int]) -> int:
         return max([1, *(min(count, len(self._items)) for count in k)])

@@ -1,4 +1,4 @@
-"""The twin: a version's five signatures as ONNX graphs that share one file of weights, for ONNX Runtime alone.
+"""The twin: a version's six signatures as ONNX graphs that share one file of weights, for ONNX Runtime alone.
 
 ``<signature>.onnx`` holds the graph; tensors of a kilobyte and more lie in ``weights.bin``, once, however many of the
 graphs use them. Only strings are repeated: ONNX cannot keep them outside a graph. Assertions do not convert, so
@@ -40,7 +40,7 @@ PAGE = 4096
 
 
 def write_twin(saved_model: Path, folder: Path) -> None:
-    """Convert the SavedModel's five signatures into ``folder``, which is made if it is not there."""
+    """Convert the SavedModel's six signatures into ``folder``, which is made if it is not there."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / WEIGHTS).unlink(missing_ok=True)  # not written over: another runtime may have it mapped
     loaded = tf.saved_model.load(str(saved_model))
@@ -60,9 +60,9 @@ def write_twin(saved_model: Path, folder: Path) -> None:
 
 
 def twin(folder: Path) -> Answer:
-    """Load a twin into ONNX Runtime, and ask it."""
+    """Load a twin into ONNX Runtime, and ask it for what it has: one of contract 1 has no ``recommend_within``."""
     weights = Weights()
-    sessions = {name: open_graph(folder / f"{name}.onnx", weights) for name in SIGNATURES}
+    sessions = {path.stem: open_graph(path, weights) for path in folder.glob("*.onnx")}
 
     def answer(signature: str, inputs: Arrays) -> Arrays:
         return dict(zip(SIGNATURES[signature].outputs, sessions[signature].run(None, inputs), strict=True))

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from export.data.interactions import Interactions
 from export.publishing.agreement import Arrays
-from serving.contract import DEFAULT_K, SIGNATURES
+from serving.contract import DEFAULT_K, PADDING, SIGNATURES
 from serving.proto import serving_pb2
 from serving.version.warmup_file import WARMUP
 
@@ -38,12 +38,15 @@ def write_warmup(version: Path, model: str, interactions: Interactions) -> None:
 def _requests(interactions: Interactions) -> dict[str, Arrays]:
     """Make one request of each signature, with users and items of the catalogue."""
     users, items = np.resize(interactions.users, ROWS), np.resize(interactions.items, ROWS)
+    tags = sorted({tag for own in interactions.item_tags for tag in own}) or [PADDING]
     columns = {
         "user_id": users,
         "item": items,
         "k": np.full(ROWS, DEFAULT_K, np.int32),
         "exclude": items[:, None],
         "items": np.resize(interactions.items, (ROWS, DEFAULT_K)),
+        "among": np.resize(interactions.items, (ROWS, DEFAULT_K)),
+        "tags": np.resize(tags, (ROWS, 1)),
         "unseen": np.ones(ROWS, bool),
     }
     return {name: {column: columns[column] for column in wanted.inputs} for name, wanted in SIGNATURES.items()}

@@ -12,25 +12,36 @@ from serving.client.grpc import predict_request
 from serving.client.rest import predict_path
 from serving.client.transport import Arrays, Target, array
 from serving.contract import DEFAULT_K, PADDING
+from serving.errors import Failure
 
 CLIENTS = (1, 8, 32)
 
+_RECOMMEND: Arrays = {
+    "k": array([DEFAULT_K], "int32"),
+    "exclude": array([[PADDING]], "string"),
+    "unseen": array([False], "bool"),
+}
+_ANY = array([[PADDING]], "string")
+
 INPUTS: dict[str, Arrays] = {
     "serving_default": {},
-    "recommend": {
-        "k": array([DEFAULT_K], "int32"),
-        "exclude": array([[PADDING]], "string"),
-        "unseen": array([False], "bool"),
-    },
+    "recommend": _RECOMMEND,
+    "recommend_within": {**_RECOMMEND, "among": _ANY, "tags": _ANY},
 }
 """What a request for one user gives beside the user, by signature."""
-
 
 HEADING = "clients requests/s   p50 ms   p99 ms  errors generator  server"
 
 
 def measure(
-    servers: Sequence[str], *, model: str, signature: str, users: int, seconds: float, on_load: Callable[[Load], None]
+    servers: Sequence[str],
+    *,
+    model: str,
+    signature: str,
+    tags: Sequence[str] = (),
+    users: int,
+    seconds: float,
+    on_load: Callable[[Load], None],
 ) -> list[Load]:
     """Load each server at each number of clients, one after the other.
 
@@ -38,17 +49,21 @@ def measure(
         servers: http://HOST:PORT or grpc://HOST:PORT.
         model: The model's name, on all of them.
         signature: One of INPUTS.
+        tags: What `recommend_within` asks of every item; none: nothing.
         users: The users asked for are 1 to this, round and round, each in a request of its own.
         seconds: How long each run is counted.
         on_load: Told of each run when it ends.
 
     Raises:
-        Failure: a server does not answer, or not as the contract says.
+        Failure: a server does not answer, or not as the contract says; or tags are asked of another signature.
     """
+    if tags and "tags" not in INPUTS[signature]:
+        raise Failure(f"tags {', '.join(tags)} asked of {signature}, expected them with --signature recommend_within")
     for server in servers:
         with Client(server, model=model) as client:
-            client.top(["1"]) if signature == "serving_default" else client.recommend(["1"])
-    asked = [{"user_id": array([str(user)], "string"), **INPUTS[signature]} for user in range(1, users + 1)]
+            _ask_once(client, signature, tags)
+    inputs = {**INPUTS[signature], **({"tags": array([list(tags)], "string")} if tags else {})}
+    asked = [{"user_id": array([str(user)], "string"), **inputs} for user in range(1, users + 1)]
     rest, rpc = _rest_requests(signature, asked), _grpc_requests(model, signature, asked)
     path = predict_path(Target(model=model))
     loads = []
@@ -72,6 +87,14 @@ def describe(load: Load) -> str:
     mark = "  the generator is at its limit" if load.generator > 0.9 else ""
     numbers = f"{load.clients:>7} {load.rate:>10,.0f} {load.p50:>8.2f} {load.p99:>8.2f} {load.errors:>7}"
     return f"{numbers} {load.generator:>9.0%}  {load.server}{mark}"
+
+
+def _ask_once(client: Client, signature: str, tags: Sequence[str]) -> None:
+    """Ask as a client does, which says what is wrong with a server in a sentence."""
+    if signature == "serving_default":
+        client.top(["1"])
+    else:
+        client.recommend(["1"], tags=list(tags) or ([""] if signature == "recommend_within" else ()))
 
 
 def _rest_requests(signature: str, asked: Sequence[Arrays]) -> list[bytes]:

@@ -28,24 +28,39 @@ for command in (folders.inspect, folders.config, folders.label, serve.serve):
 @click.option("--grpc", metavar="HOST:PORT", help="The server's gRPC address, asked instead of --url.")
 @click.option("--unseen", is_flag=True, help="Leave out what the user already had when the model was trained.")
 @click.option("--exclude", multiple=True, metavar="ITEM", help="Leave this item out; may be repeated.")
+@click.option("--among", metavar="FILE", help="Rank only the items in this file, one a line; - reads standard input.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Rank only items with this tag; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def recommend(
-    *, user: str, model: str, k: int, url: str, grpc: str | None, unseen: bool, exclude: tuple[str, ...], as_json: bool
+    *,
+    user: str,
+    model: str,
+    k: int,
+    url: str,
+    grpc: str | None,
+    unseen: bool,
+    exclude: tuple[str, ...],
+    among: str | None,
+    tags: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     r"""Ask a running server, TensorFlow Serving or ours, for a user's best items.
 
     \b
     triptych recommend --user 42 --model two_tower -k 5
     triptych recommend --user 42 --model lightfm --unseen --exclude "Fargo (1996)" --grpc 127.0.0.1:8500
+    triptych recommend --user 42 --model two_tower --tag genre:Comedy --tag genre:Romance --among in-stock.txt
     """
     import json
     import logging
 
+    from serving.cli.item_file import read_items
     from serving.client.client import Client
 
+    items = read_items(among) if among is not None else []
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # each retry is a warning there; the outcome is told below
     with Client(f"grpc://{grpc}" if grpc else url, model=model) as client:
-        (answer,) = client.recommend([user], k=k, exclude=[exclude], unseen=unseen)
+        (answer,) = client.recommend([user], k=k, exclude=[exclude], unseen=unseen, among=items, tags=tags)
     if as_json:
         ranking = [{"item": item, "score": score} for item, score in zip(answer.items, answer.scores, strict=True)]
         click.echo(json.dumps({"model": model, "user": user, "known": answer.known, "ranking": ranking}, indent=2))
@@ -66,15 +81,23 @@ def bench() -> None:
 @click.option("--model", default="two_tower", show_default=True, help="The model's name on every server.")
 @click.option(
     "--signature",
-    type=click.Choice(["serving_default", "recommend"]),
+    type=click.Choice(["serving_default", "recommend", "recommend_within"]),
     default="serving_default",
     show_default=True,
     help="What is asked, each time for 10 items.",
 )
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Asked of recommend_within; may be repeated.")
 @click.option("--users", default=943, show_default=True, help="Users 1 to this are asked for in turn.")
 @click.option("--seconds", default=3.0, show_default=True, help="How long each run is counted.")
 def bench_serve(
-    *, urls: tuple[str, ...], targets: tuple[str, ...], model: str, signature: str, users: int, seconds: float
+    *,
+    urls: tuple[str, ...],
+    targets: tuple[str, ...],
+    model: str,
+    signature: str,
+    tags: tuple[str, ...],
+    users: int,
+    seconds: float,
 ) -> None:
     r"""Load servers that speak TensorFlow Serving's APIs with 1, 8 and 32 clients; of two, print the ratio.
 
@@ -83,6 +106,7 @@ def bench_serve(
     \b
     triptych bench serve --url http://127.0.0.1:8501 --grpc 127.0.0.1:8500
     triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 --signature recommend
+    triptych bench serve --signature recommend_within --tag genre:Comedy
     """
     servers = [*urls, *(f"grpc://{target}" for target in targets)] or ["http://127.0.0.1:8501"]
     from serving.bench import serve_bench
@@ -92,6 +116,7 @@ def bench_serve(
         servers,
         model=model,
         signature=signature,
+        tags=tags,
         users=users,
         seconds=seconds,
         on_load=lambda load: click.echo(serve_bench.describe(load)),

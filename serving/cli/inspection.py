@@ -73,7 +73,7 @@ def _as_text(versions: Sequence[Version], answers: Mapping[Path, Ranked]) -> Ite
     for version in versions:
         yield f"{version.path} {'breaks' if version.differences else 'keeps'} the contract"
         yield from (f"  ! {difference}" for difference in version.differences)
-        yield from (f"  {name:<15} {value}" for name, value in _facts(version) if value)
+        yield from (f"  {name:<16} {value}" for name, value in _facts(version) if value)
         if version.path in answers:
             yield from _ranking(answers[version.path])
     if len(versions) > 1:
@@ -88,7 +88,7 @@ def _facts(version: Version) -> Iterator[tuple[str, str]]:
         yield name, f"{_tensors(signature.inputs)} -> {_tensors(signature.outputs)}{further}"
     yield "size", ", ".join(f"{part} {decimal(size)}" for part, size in version.sizes.items())
     manifest = version.manifest or {}
-    for name in ("model", "recipe", "config", "seed", "data", "metrics", "packages", "created"):
+    for name in ("contract", "model", "recipe", "config", "seed", "data", "metrics", "packages", "created"):
         yield name, _value(manifest.get(name))
     yield "warm-up", ", ".join(f"{record.signature} ({record.rows} rows)" for record in version.warmup) or "none"
     yield "twin", ", ".join(version.twin) or "none"

@@ -1,4 +1,4 @@
-"""Ask anything that speaks TensorFlow Serving for the five signatures of the contract, over REST or gRPC.
+"""Ask anything that speaks TensorFlow Serving for the six signatures of the contract, over REST or gRPC.
 
     with Client("http://127.0.0.1:8501", model="two_tower") as two_tower:
         for user, answer in zip(users, two_tower.recommend(users, k=5, unseen=True)):
@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-import numpy.typing as npt
-
+from serving.client.columns import column, each, of_each, padded
 from serving.client.transport import Arrays, ServerError, Target, Transport, array
 from serving.contract import DEFAULT_K, PADDING
 from serving.errors import Failure
@@ -78,7 +77,7 @@ class Client:
 
     def top(self, users: Sequence[str]) -> list[Ranked]:
         """Return each user's best items, as many as were fixed at export (signature `serving_default`)."""
-        return self._ranked("serving_default", {"user_id": _column(users)}, ks=[DEFAULT_K] * len(users))
+        return self._ranked("serving_default", {"user_id": column(users)}, ks=[DEFAULT_K] * len(users))
 
     def recommend(
         self,
@@ -87,6 +86,8 @@ class Client:
         k: int | Sequence[int] = DEFAULT_K,
         exclude: Sequence[Sequence[str]] = (),
         unseen: bool | Sequence[bool] = False,
+        among: Sequence[str] | Sequence[Sequence[str]] = (),
+        tags: Sequence[str] | Sequence[Sequence[str]] = (),
     ) -> list[Ranked]:
         """Return each user's k best items; a user the model does not know gets the most popular ones.
 
@@ -95,36 +96,40 @@ class Client:
             k: For all users, or one for each.
             exclude: For each user the items to leave out; empty: none for anybody.
             unseen: Leave out what the user already had when the model was trained; for all users, or one for each.
+            among: Rank these items only, for all users, or a list for each; where none is named, all are ranked, and
+                where only unknown ones are, none.
+            tags: Rank only items with every one of these, such as `genre:Comedy`; for all users, or a list for each.
 
         Raises:
-            ServerError: the server answered with an error: an unknown model, a k below 1.
+            ServerError: the server answered with an error: an unknown model, a k below 1, or, for among and tags, a
+                version of the first contract, which has no `recommend_within`.
             Failure: no connection, no answer in time, or lists of different lengths.
         """
-        ks = _each(k, len(users))
-        return self._ranked(
-            "recommend",
-            {
-                "user_id": _column(users),
-                "k": array(ks, "int32"),
-                "exclude": _padded(exclude or [[]] * len(users)),
-                "unseen": array(_each(unseen, len(users)), "bool"),
-            },
-            ks=ks,
-        )
+        ks = each(k, len(users))
+        columns = {
+            "user_id": column(users),
+            "k": array(ks, "int32"),
+            "exclude": padded(exclude or [[]] * len(users)),
+            "unseen": array(each(unseen, len(users)), "bool"),
+        }
+        if not among and not tags:
+            return self._ranked("recommend", columns, ks=ks)
+        within = {"among": padded(of_each(among, len(users))), "tags": padded(of_each(tags, len(users)))}
+        return self._ranked("recommend_within", {**columns, **within}, ks=ks)
 
     def similar(self, items: Sequence[str], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
         """Return for each item the k others that are most like it, by the cosine of their embeddings."""
-        ks = _each(k, len(items))
-        return self._ranked("similar", {"item": _column(items), "k": array(ks, "int32")}, ks=ks)
+        ks = each(k, len(items))
+        return self._ranked("similar", {"item": column(items), "k": array(ks, "int32")}, ks=ks)
 
     def recommend_from(self, histories: Sequence[Sequence[str]], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
         """Return k items for each list of liked items: for people who are no users yet."""
-        ks = _each(k, len(histories))
-        return self._ranked("recommend_from", {"items": _padded(histories), "k": array(ks, "int32")}, ks=ks)
+        ks = each(k, len(histories))
+        return self._ranked("recommend_from", {"items": padded(histories), "k": array(ks, "int32")}, ks=ks)
 
     def score(self, users: Sequence[str], items: Sequence[str]) -> list[float]:
         """Return the score of each user with the item at the same place; the lowest float32 for an unknown item."""
-        answers = self._predict("score", {"user_id": _column(users), "item": _column(items)})
+        answers = self._predict("score", {"user_id": column(users), "item": column(items)})
         return [float(score) for answer in answers for score in answer["score"]]
 
     def close(self) -> None:
@@ -166,26 +171,6 @@ def _transport(server: str, *, timeout: float) -> Transport:
     from serving.client.rest import Rest
 
     return Rest(server, timeout=timeout)
-
-
-def _each(value: int | Sequence[int], count: int) -> Sequence[int]:
-    return value if isinstance(value, Sequence) else [value] * count
-
-
-def _column(ids: Sequence[str]) -> npt.NDArray[Any]:
-    for text in ids:
-        if not text.isascii() and text != text.encode(errors="replace").decode():
-            raise Failure(f"id {text!r}, expected text that UTF-8 can carry")
-    return array(ids, "string")
-
-
-def _padded(rows: Sequence[Sequence[str]]) -> npt.NDArray[Any]:
-    # Padded on the left, with at least one column: TensorFlow Serving's batching with pad_variable_length_inputs fails
-    # on an empty tensor, and widens one with its very first element, in all its rows: an item there would be left out
-    # for everybody else in the request.
-    width = 1 + max(map(len, rows), default=0)
-    padded = _column([text for row in rows for text in (*[PADDING] * (width - len(row)), *row)])
-    return padded.reshape(len(rows), width)
 
 
 def _rows(answer: Arrays) -> Iterator[tuple[Sequence[str], Sequence[float], bool | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from serving.client.transport import Arrays, ServerError, Target, checked, no_contract, text
+from serving.client.transport import Arrays, ServerError, Target, checked, no_contract, older_contract, text
 from serving.engines import engine
 from serving.errors import Failure
 from serving.wire.error_codes import HTTP, Refusal
@@ -23,7 +23,8 @@ class Offline:
             self._servable = self._load()
         found = self._servable.signature(signature)
         if found is None:
-            raise Failure(f"{self._folder} has no signature {signature}: see `triptych inspect`")
+            said = f"{self._folder} has no signature {signature}: see `triptych inspect`"
+            raise Failure(said + older_contract(signature))
         try:
             outputs = found.run(dict(inputs))
             outputs = {name: text(each) if each.dtype == object else each for name, each in outputs.items()}

@@ -32,7 +32,9 @@ class ServerError(Failure):
     """
 
     def __init__(self, server: str, status: int, text: str) -> None:
-        super().__init__(f"{server} answered {status}: {' '.join(text.split())}")
+        words = " ".join(text.split())
+        name = next((name for name in contract.SINCE if name in words and "not found" in words), "")
+        super().__init__(f"{server} answered {status}: {words}{older_contract(name)}")
         self.status = status
         self.text = text
 
@@ -92,6 +94,14 @@ def checked(outputs: Arrays, signature: str, inputs: Arrays) -> Arrays:
         if outputs[name].ndim != len(tensor.shape) or len(outputs[name]) != rows:
             raise ValueError(f"{name} of shape {outputs[name].shape}, expected {rows} rows like {tensor.shape}")
     return outputs
+
+
+def older_contract(signature: str) -> str:
+    """Say what it means that a version lacks a signature, where that is one which the first contract had not."""
+    if signature not in contract.SINCE:
+        return ""
+    number = contract.SINCE[signature]
+    return f"; it came with contract {number}: `triptych train` publishes a version that has it"
 
 
 def is_loopback(server: str) -> bool:

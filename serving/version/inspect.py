@@ -75,13 +75,14 @@ def inspect(folder: Path) -> Version:
     """
     signatures = read_signatures(folder)
     manifest, manifest_faults = _manifest(folder / MANIFEST)
+    expected = contract.signatures((manifest or {}).get("contract", contract.VERSION))
     warmup, warmup_faults = _warmup(folder, signatures)
     twin = tuple(sorted(path.stem for path in (folder / TWIN).glob("*.onnx")))
-    lacking = [name for name in contract.SIGNATURES if twin and name not in twin]
+    lacking = [name for name in expected if twin and name not in twin]
     return Version(
         path=folder,
         differences=(
-            *differences(signatures, contract.SIGNATURES),
+            *differences(signatures, expected),
             *manifest_faults,
             *warmup_faults,
             *(f"the ONNX twin has no {name}" for name in lacking),
@@ -157,8 +158,8 @@ def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
         version = manifest["contract"]
     except (ValueError, KeyError, TypeError) as error:
         return None, [f"{MANIFEST} cannot be read: {error!r}"]
-    if version != contract.VERSION:
-        return manifest, [f"{MANIFEST} is for contract {version}, expected {contract.VERSION}"]
+    if version not in contract.VERSIONS:
+        return manifest, [f"{MANIFEST} is for contract {version}, expected 1 to {contract.VERSION}"]
     return manifest, []
 
 

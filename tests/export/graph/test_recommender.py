@@ -4,13 +4,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import KINDS, tiny_model
+from conftest import KINDS, TAGS, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.data.interactions import Interactions
 from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
 from export.graph.index import SMALL
+from export.graph.lists import distinct
 from export.graph.recommender import Recommender
 from export.publishing.agreement import cases, difference, first_difference, session
 from export.publishing.agreement import requests as proof
@@ -20,7 +21,7 @@ from export.waist.factorized import Factorized
 from serving.contract import SIGNATURES
 from serving.errors import Failure
 
-EXACT = {"serving_default", "recommend", "score"}
+EXACT = {"serving_default", "recommend", "recommend_within", "score"}
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +65,7 @@ def text(values):
 def requests(draw, interactions):
     user = st.sampled_from([*interactions.users.tolist(), "nobody", "", "Ünbekannt"])
     item = st.sampled_from([*interactions.items.tolist(), "no such item", "", interactions.items[3]])
+    tag = st.sampled_from([*TAGS, "", "no such tag"])
     k = st.one_of(st.integers(1, 12), st.integers(1, len(interactions.items) + 3), st.just(2**31 - 1))
     signature = draw(st.sampled_from(sorted(SIGNATURES)))
     rows, width = draw(st.integers(0, 5)), draw(st.one_of(st.integers(0, 6), st.just(50)))
@@ -71,10 +73,16 @@ def requests(draw, interactions):
     inputs = {}
     for name, tensor in SIGNATURES[signature].inputs.items():
         dtype = object if tensor.dtype == "string" else tensor.dtype
-        one = st.lists(item, min_size=width, max_size=width) if len(tensor.shape) == 2 else columns[name]
+        wide = draw(st.integers(0, 4)) if name == "tags" else width
+        one = lists(tag if name == "tags" else item, wide) if len(tensor.shape) == 2 else columns[name]
         values = draw(st.lists(one, min_size=rows, max_size=rows))
-        inputs[name] = np.array(values, dtype).reshape((rows, width)[: len(tensor.shape)])
+        inputs[name] = np.array(values, dtype).reshape((rows, wide)[: len(tensor.shape)])
     return signature, inputs
+
+
+def lists(name, width):
+    """Name that many, or, as one often does not ask for it at all, none."""
+    return st.one_of(st.lists(name, min_size=width, max_size=width), st.just([""] * width))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,7 +109,7 @@ def test_what_recommend_from_gathers_is_as_wide_as_what_is_known_and_distinct(ki
     wide = np.full((2, 50_000), "", object)
     wide[0, ::3], wide[0, 1::3], wide[0, 7], wide[1, 49_999] = second, "no such item", first, third
     columns = recommender.items(tf.constant(wide.astype(np.str_)))
-    assert recommender.distinct(columns).numpy().tolist() == [[0, 1, 40], [2, 40, 40]]
+    assert distinct(columns, padding=recommender.index.size).numpy().tolist() == [[0, 1, 40], [2, 40, 40]]
     narrow = np.array([[first, second], [third, ""]], object)
     oracle, found = answering[kind]
     expected = oracle("recommend_from", {"items": narrow, "k": np.array([5, 5], np.int32)})

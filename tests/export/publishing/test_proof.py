@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 from conftest import Tiny
 
-from export.publishing.proof import check, prove
+from export.publishing import proof
+from export.publishing.agreement import cases, requests
+from export.publishing.oracle import Oracle
+from export.publishing.proof import check, prove, prove_again
 from export.publishing.publish import publish
 from export.waist.factorized import Factorized
 from serving.errors import Failure
@@ -66,6 +69,16 @@ def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny, tmp_p
     version = copy(tiny_version, tmp_path)
     prove(version, tiny_version.model, tiny_version.interactions)
     assert check(version) is None  # and it carries what it takes to be proven again
+
+
+def test_a_version_of_the_first_contract_is_proven_again_by_the_cases_that_it_carries(first_contract: Tiny) -> None:
+    asked = (request for request in requests(first_contract.interactions) if request[0] != "recommend_within")
+    proof._write(
+        first_contract.folder / proof.CASES,
+        cases(Oracle(first_contract.model, first_contract.interactions).answer, asked),
+    )
+    prove_again(first_contract.folder)
+    assert inspect(first_contract.folder).differences == ()
 
 
 def test_a_version_of_another_model_is_refused_with_what_differs(tiny_version: Tiny, tmp_path: Path) -> None:

@@ -72,6 +72,29 @@ def test_requests_ask_for_each_user_in_turn_as_people_do(server):
     assert asked[:4] == [{"user_id": [user], **expected} for user in ("1", "2", "3", "1")]
 
 
+def test_recommend_within_is_asked_with_the_tags_that_are_named(server):
+    serve_bench.measure(
+        [server.rest],
+        model="lightfm",
+        signature="recommend_within",
+        tags=["genre:Comedy"],
+        users=1,
+        seconds=0.05,
+        on_load=lambda _: None,
+    )
+    expected = {"k": [10], "exclude": [[""]], "unseen": [False], "among": [[""]], "tags": [["genre:Comedy"]]}
+    assert server.seen[1][1:] == ("recommend_within", {"user_id": ["1"], **expected})
+
+
+def test_tags_asked_of_another_signature_are_refused(server):
+    arguments = ["bench", "serve", "--url", server.rest, "--tag", "genre:Comedy"]
+    with pytest.raises(
+        Failure, match="tags genre:Comedy asked of serving_default, expected them with --signature reco"
+    ):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert server.seen == []
+
+
 def test_ratios_are_of_the_first_server_to_the_second():
     def run(server, clients, rate):
         return Load(server=server, clients=clients, rate=rate, p50=1 / rate, p99=2 / rate, errors=0, generator=0.1)

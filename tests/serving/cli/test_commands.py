@@ -74,6 +74,36 @@ def test_recommend_prints_json_for_machines(server):
     }
 
 
+def test_recommend_ranks_only_among_the_items_of_a_file_and_those_of_all_tags(server, tmp_path):
+    stock = tmp_path / "stock.txt"
+    stock.write_text(f"\ufeff{ITEMS[5]}\r\n\n{ITEMS[1]}\nunheard of\n{ITEMS[0]}", encoding="utf-8")
+    options = ("--user", "42", "--model", "lightfm", "--json", "--url", server.rest)
+    found = json.loads(run("recommend", *options, "--among", str(stock)).stdout)["ranking"]
+    assert [each["item"] for each in found] == [ITEMS[0], ITEMS[1], ITEMS[5]]
+    found = json.loads(run("recommend", *options, "--among", str(stock), "--tag", "genre:Comedy").stdout)["ranking"]
+    assert [each["item"] for each in found] == [ITEMS[1], ITEMS[5]]
+    both = ("--tag", "genre:Horror", "--tag", "year:1979")
+    assert [each["item"] for each in json.loads(run("recommend", *options, *both).stdout)["ranking"]] == [ITEMS[0]]
+    assert json.loads(run("recommend", *options, "--tag", "genre:Comedy", *both).stdout)["ranking"] == []
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "cannot be read: No such file or directory; expected a file of items, one a line"),
+        (b"", "names no item, expected one a line"),
+        (b"\n\r\n", "names no item, expected one a line"),
+        (b"Alien (1979)\nAm\xe9lie (2001)\n", "is no UTF-8 in line 2, expected items in UTF-8, one a line"),
+    ],
+)
+def test_a_file_of_items_that_is_none_is_one_sentence(server, tmp_path, content, told):
+    stock = tmp_path / "stock.txt"
+    if content is not None:
+        stock.write_bytes(content)
+    result = run("recommend", "--user", "42", "--model", "lightfm", "--url", server.rest, "--among", str(stock))
+    assert (result.returncode, result.stdout, result.stderr) == (1, "", f"triptych: {stock} {told}\n")
+
+
 def test_recommend_says_plainly_that_a_user_is_unknown(server):
     result = run("recommend", "--user", "nobody", "--model", "two_tower", "-k", "1", "--url", server.rest)
     assert result.stdout.splitlines()[0] == "The model does not know this user: these are the most popular items."

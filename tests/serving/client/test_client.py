@@ -62,6 +62,29 @@ def test_recommend_answers_each_row_with_its_own_k_exclusions_and_known(client):
     ]
 
 
+def test_among_and_tags_are_for_all_users_or_for_each(client):
+    everyone = client.recommend(["42", "7"], k=9, among=["Fargo (1996)", "映画", "Heat (1995)", "unheard of"])
+    assert [answer.items for answer in everyone] == [ITEMS[1::4] + ITEMS[6:], ("Heat (1995)", "映画", "Fargo (1996)")]
+    each = client.recommend(["42", "7", "nobody"], among=[[], ["unheard of"], ["Fargo (1996)"]], unseen=True)
+    assert [answer.items for answer in each] == [ITEMS[1:], (), ("Fargo (1996)",)]
+    each = client.recommend(["42", "42", "42"], tags=[["genre:Comedy"], [], ["genre:Comedy", "year:1979"]], k=7)
+    assert [answer.items for answer in each] == [("Fargo (1996)", "映画"), ITEMS, ()]
+    (both,) = client.recommend(["42"], tags=["genre:Comedy"], among=ITEMS[:2], exclude=[["Heat (1995)"]])
+    assert both == Ranked(items=("Fargo (1996)",), scores=(3.5,), known=True)
+
+
+def test_a_version_of_the_first_contract_has_no_recommend_within_and_that_is_said(client, server):
+    def first_contract(signature, inputs):
+        if signature == "recommend_within":
+            raise RefusedError(400, "FAILED_PRECONDITION", f'Serving signature key "{signature}" not found.')
+        return contract_answer(signature, inputs)
+
+    server.answer = first_contract
+    assert client.recommend(["42"], k=1)[0].items == ITEMS[:1]
+    with pytest.raises(ServerError, match=r"not found\.; it came with contract 2: `triptych train` publishes"):
+        client.recommend(["42"], tags=["genre:Comedy"])
+
+
 def test_scores_are_float32_whichever_way_they_came(client):
     (answer,) = client.recommend(["nobody"], k=7)
     assert answer == Ranked(items=ITEMS, scores=float32(*POPULAR), known=False)
@@ -80,11 +103,22 @@ def test_the_other_signatures_answer_too(client):
 def test_what_is_sent_is_the_contract_with_padding_as_the_first_element(client, server):
     client.recommend(["42", "7"], k=3)
     client.recommend(["42", "7"], k=3, exclude=[["a"], ["b", "c"]], unseen=True)
+    client.recommend(["42", "7"], k=3, tags=["x"], among=[["a"], ["b", "c"]])
     client.recommend_from([[], []], k=3)
     sent = {"user_id": ["42", "7"], "k": [3, 3]}
     assert [(signature, inputs) for _, signature, inputs in server.seen] == [
         ("recommend", {**sent, "exclude": [[""], [""]], "unseen": [False, False]}),
         ("recommend", {**sent, "exclude": [["", "", "a"], ["", "b", "c"]], "unseen": [True, True]}),
+        (
+            "recommend_within",
+            {
+                **sent,
+                "exclude": [[""], [""]],
+                "unseen": [False, False],
+                "among": [["", "", "a"], ["", "b", "c"]],
+                "tags": [["", "x"], ["", "x"]],
+            },
+        ),
         ("recommend_from", {"items": [[""], [""]], "k": [3, 3]}),
     ]
 
@@ -273,6 +307,10 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(client, server):
         client.recommend(["42"], k=[1, 2])
     with pytest.raises(Failure, match="expected as many of each"):
         client.score(["42"], [])
+    with pytest.raises(Failure, match="expected as many of each"):
+        client.recommend(["42"], among=[["a"], ["b"]])
+    with pytest.raises(Failure, match=r"'genre:Comedy' where names are listed, expected a list: \['genre:Comedy'\]"):
+        client.recommend(["42"], tags="genre:Comedy")
     with pytest.raises(Failure, match="expected text that UTF-8 can carry"):
         client.top(["\ud800"])
     with pytest.raises(Failure, match="expected one or none"):
@@ -356,6 +394,12 @@ def test_triptych_serve_and_a_folder_answer_the_client_as_numpy_does_for_every_u
         expected = oracle.recommend(users, ks, excluded, unseen)
         agree(answers, expected)
         assert [answer.known for answer in answers] == expected["known"].tolist()
+        among = [items[place % 4 : place % 4 + 3 * (place % 9)] for place in range(len(users))]
+        tags = [["genre:Comedy", "genre:Drama"][: place % 3] for place in range(len(users))]
+        answers = client.recommend(users, k=ks, exclude=excluded, unseen=unseen, among=among, tags=tags)
+        expected = oracle.recommend_within(users, ks, excluded, unseen, among, tags)
+        agree(answers, expected)
+        assert [answer.known for answer in answers] == expected["known"].tolist()
         others = [*items, "unheard of"]
         agree_but_for_ties(client.similar(others, k=99), oracle.similar(others, [99] * len(others)))
         agree_but_for_ties(
@@ -365,6 +409,42 @@ def test_triptych_serve_and_a_folder_answer_the_client_as_numpy_does_for_every_u
         scores = client.score([user for user, _ in pairs], [item for _, item in pairs])
     expected = oracle.score([user for user, _ in pairs], [item for _, item in pairs])["score"]
     assert scores == pytest.approx(expected.tolist(), rel=1e-6)
+
+
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_a_hundred_clients_at_once_with_lists_of_unlike_widths_each_get_their_own_answer(real, protocol):
+    addresses, version, oracle = real
+    users, items = version.interactions.users.tolist(), version.interactions.items.tolist()
+    every_tag = sorted({tag for tags in version.interactions.item_tags for tag in tags})
+    together = threading.Barrier(100)
+
+    def ask(number: int) -> list[tuple[str, ...]]:
+        rng = np.random.default_rng(number)
+        rows = 1 + number % 3
+        among = [rng.choice([*items, "unheard of"], (number * 7) % 90).tolist() for _ in range(rows)]
+        tags = [rng.choice(every_tag, number % 4).tolist() for _ in range(rows)]
+        who, ks = rng.choice([*users, "nobody"], rows).tolist(), rng.integers(1, 20, rows).tolist()
+        with Client(addresses[protocol], model=version.folder.parent.name, timeout=60) as client:
+            together.wait(60)
+            found = [client.recommend(who, k=ks, among=among, tags=tags, unseen=True) for _ in range(3)]
+        lists = [[names or [""] for names in column] for column in (among, tags)]
+        expected = oracle.recommend_within(who, ks, [[""]] * rows, [True] * rows, *lists)
+        for answers in found:
+            agree(answers, expected)
+        return [answer.items for answer in found[0]]
+
+    with futures.ThreadPoolExecutor(100) as pool:
+        answers = list(pool.map(ask, range(100)))
+    assert sum(bool(items) for rows in answers for items in rows) > 50
+
+
+def test_a_version_of_the_first_contract_is_served_and_asked_and_says_what_it_lacks(first_contract):
+    with serving("--models", first_contract.folder.parents[1]) as (rest, rpc):
+        for address in (rest, rpc, first_contract.folder.as_uri()):
+            with Client(address, model="first", timeout=60) as client:
+                assert client.recommend(["1"], k=3)[0].known
+                with pytest.raises(Failure, match=r"recommend_within.*; it came with contract 2: `triptych train`"):
+                    client.recommend(["1"], among=["日本"])
 
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc", "file"])

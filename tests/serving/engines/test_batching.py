@@ -18,6 +18,7 @@ from serving.wire.error_codes import Refusal
 from serving.wire.tensors import strings
 
 USERS = ["1", "2", "3", "nobody", ""]
+TAGS = ["genre:Comedy", "genre:Drama", "rare", "no such tag", ""]
 ITEMS = ["Film 1 (1991)", "Film 2 (1992)", "Amélie (2001)", "日本", "no such film", ""]
 
 
@@ -30,8 +31,8 @@ def texts(values, *shape):
     return strings(list(values), shape)
 
 
-def row_lists(width):
-    return st.lists(st.sampled_from(ITEMS), min_size=width, max_size=width)
+def row_lists(width, names=ITEMS):
+    return st.lists(st.sampled_from(names), min_size=width, max_size=width)
 
 
 @st.composite
@@ -41,14 +42,19 @@ def requests(draw, signature):
     users = texts(draw(st.lists(st.sampled_from(USERS), min_size=rows, max_size=rows)), rows)
     width = draw(st.integers(0, 3))
     some = texts([item for _ in range(rows) for item in draw(row_lists(width))], rows, width)
+    widths = draw(st.integers(0, 3)), draw(st.integers(0, 2))
+    among = texts([item for _ in range(rows) for item in draw(row_lists(widths[0]))], rows, widths[0])
+    tags = texts([tag for _ in range(rows) for tag in draw(row_lists(widths[1], TAGS))], rows, widths[1])
     k = np.array(draw(st.lists(st.sampled_from([-1, 0, 1, 2, 3, 7, 99]), min_size=rows, max_size=rows)), np.int32)
     # The graph answers `similar` for unknown items alone with a width of 1, whatever k is; beside others it is k.
     known = st.lists(st.sampled_from(ITEMS[: 4 if signature == "similar" else None]), min_size=rows, max_size=rows)
     items = texts(draw(known), rows)
     unseen = np.array(draw(st.lists(st.booleans(), min_size=rows, max_size=rows)))
+    recommend = {"user_id": users, "k": k, "exclude": some, "unseen": unseen}
     return {
         "serving_default": {"user_id": users},
-        "recommend": {"user_id": users, "k": k, "exclude": some, "unseen": unseen},
+        "recommend": recommend,
+        "recommend_within": {**recommend, "among": among, "tags": tags},
         "similar": {"item": items, "k": k},
         "recommend_from": {"items": some, "k": k},
         "score": {"user_id": users, "item": items},

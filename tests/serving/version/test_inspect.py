@@ -31,7 +31,7 @@ from serving.version.saved_model import read_signatures
 
 ITEMS = ["Alien (1979)", "Fargo (1996)", "Heat (1995)"]
 MANIFEST = {
-    "contract": 1,
+    "contract": 2,
     "model": "two_tower",
     "recipe": "tutorial",
     "config": {"epochs": 3},
@@ -53,7 +53,7 @@ class Recommender(tf.Module):
             k = tf.minimum(tf.reduce_max(arguments["k"]), 3) if "k" in arguments else 10
             columns = {"item": tf.constant([*ITEMS, *[""] * 7]), "score": tf.range(10, 0, -1, dtype=tf.float32)}
             columns = {key: tf.repeat(column[None, :k], rows, axis=0) for key, column in columns.items()}
-            if name == "recommend":
+            if "known" in SIGNATURES[name].outputs:
                 columns["known"] = tf.equal(arguments["user_id"], "42")
             return {"score": tf.zeros([rows])} if name == "score" else columns
 
@@ -163,6 +163,7 @@ def test_each_difference_of_a_plain_tfrs_export_is_named(plain_tfrs):
         "serving_default: output score is missing, expected float32[?, 10]",
         "there is no signature recommend",
         "there is no signature recommend_from",
+        "there is no signature recommend_within",
         "there is no signature score",
         "there is no signature similar",
     ]
@@ -220,7 +221,7 @@ def test_versions_are_compared_with_the_first(kept, plain_tfrs):
     assert f"{kept}: serving_default: output output_1 is missing, expected float32[?, 2]" in told
     assert f"{kept}: serving_default: output item string[?, 10] is not expected" in told
     assert f"{kept}: signature score is not expected" in told
-    assert len(told) == 6 + 4
+    assert len(told) == 6 + 5
 
 
 def test_a_model_folder_means_its_newest_version_and_a_models_folder_each_models_newest(tmp_path):
@@ -288,7 +289,7 @@ def test_whatever_a_broken_file_holds_is_told_in_sentences_of_one_line(kept, tmp
         (b"{", "assets.extra/triptych.json cannot be read: "),
         (b"[]", "assets.extra/triptych.json cannot be read: "),
         (b"{}", "assets.extra/triptych.json cannot be read: KeyError('contract')"),
-        (b'{"contract": 99}', "assets.extra/triptych.json is for contract 99, expected 1"),
+        (b'{"contract": 99}', "assets.extra/triptych.json is for contract 99, expected 1 to 2"),
     ],
 )
 def test_a_manifest_that_is_none_or_for_another_contract_is_a_difference(version, content, sentence):
@@ -320,7 +321,7 @@ def test_a_warm_up_request_that_no_signature_takes_is_a_difference(version):
 
 
 def test_a_twin_that_lacks_a_signature_is_a_difference(version):
-    write_twin(version, ["recommend", "serving_default", "similar", "recommend_from"])
+    write_twin(version, ["recommend", "recommend_within", "serving_default", "similar", "recommend_from"])
     assert inspect.inspect(version).differences == ("the ONNX twin has no score",)
 
 
@@ -336,16 +337,17 @@ def test_the_command_says_that_three_keep_one_contract_and_loads_no_tensorflow(k
     lines = result.stdout.splitlines()
     assert lines.count(f"{kept} keeps the contract") == 3
     assert lines[-1] == "The signatures of these 3 versions are the same"
-    assert "  score           item string[?], user_id string[?] -> score float32[?]" in lines
+    assert "  score            item string[?], user_id string[?] -> score float32[?]" in lines
 
 
 def test_the_command_prints_what_the_manifest_tells(version):
     (version / "assets.extra").mkdir()
     (version / "assets.extra/triptych.json").write_text(json.dumps(MANIFEST))
     out = run("inspect", str(version)).stdout
-    assert "  recipe          tutorial\n" in out
-    assert "  data            name movielens/100k, fingerprint c0ffee, users 2, items 3, interactions 5\n" in out
-    assert "  metrics         ndcg@10 0.25\n" in out
+    assert "  contract         2\n" in out
+    assert "  recipe           tutorial\n" in out
+    assert "  data             name movielens/100k, fingerprint c0ffee, users 2, items 3, interactions 5\n" in out
+    assert "  metrics          ndcg@10 0.25\n" in out
 
 
 def test_the_command_exits_1_when_the_contract_is_broken_and_goes_on_after_a_broken_folder(kept, plain_tfrs, tmp_path):
