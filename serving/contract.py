@@ -27,7 +27,11 @@ LOWEST = -3.4028234663852886e38
 """The lowest float32: the score of a place that holds no item, and of an item that is not in the catalogue."""
 
 K_TOO_SMALL = "k must be at least 1"
-"""What a request with a ``k`` below 1 is refused with, by the graph and, as ONNX knows no assertion, by the server."""
+"""What a request with a ``k`` below 1 is refused with, by the client and by the local server.
+
+The graph itself refuses one of which no row has another; a row beside others it answers with no item, since in
+TensorFlow Serving's batches the others may be somebody else's.
+"""
 
 ROWS_DIFFER = "all inputs must have the same number of rows"
 """What a request is refused with whose inputs do not have as many rows as each other."""

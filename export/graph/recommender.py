@@ -169,9 +169,13 @@ def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArra
 
 
 def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
-    """Refuse a ``k`` below 1, and inputs of which one has more rows than another."""
+    """Refuse a request of which no row has a ``k`` of 1 or more, and inputs of which one has more rows than another.
+
+    Not one of which a single row is wrong: TensorFlow Serving joins the requests of many callers into one run, and an
+    assertion fails all of them. A row with a ``k`` below 1 among others is answered like any k places: it has none.
+    """
     if k is not None:
-        tf.debugging.Assert(tf.reduce_all(k >= 1), [K_TOO_SMALL])
+        tf.debugging.Assert(tf.reduce_any(k >= 1) | tf.equal(tf.size(k), 0), [K_TOO_SMALL])
         others = (k, *others)
     rows = tf.shape(first)[0]
     for other in others:

@@ -138,6 +138,10 @@ def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     yield "similar", {"item": np.array(["no such item"], object), "k": np.array([3], np.int32)}
     yield "recommend_from", {"items": np.array([[item, "", item], ["no such item", "", ""]], object), "k": k}
     yield "recommend_from", {"items": np.empty((2, 0), object), "k": k}
+    yield (
+        "similar",
+        {"item": np.full(4, item, object), "k": np.array([2, 0, 1, -1], np.int32)},
+    )  # a batch of many callers'
     yield "score", {"user_id": np.repeat(two, 2), "item": np.tile(np.array([item, "no such item"], object), 2)}
 
 

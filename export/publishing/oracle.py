@@ -122,7 +122,8 @@ class Oracle:
 
     def _best(self, scores: Floats, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
         order = np.argsort(-scores, kind="stable").tolist()
-        return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
+        ranking = ((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out)
+        return list(islice(ranking, max(k, 0)))
 
     def _folded(self, liked: list[int]) -> Floats:
         history = self._model.history

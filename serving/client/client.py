@@ -21,7 +21,7 @@ from urllib.request import url2pathname
 
 from serving.client.columns import column, each, of_each, padded
 from serving.client.transport import Arrays, ServerError, Target, Transport, array
-from serving.contract import DEFAULT_K, PADDING
+from serving.contract import DEFAULT_K, K_TOO_SMALL, PADDING
 from serving.errors import Failure
 
 __all__ = ["Client", "Ranked", "ServerError"]
@@ -101,9 +101,9 @@ class Client:
             tags: Rank only items with every one of these, such as `genre:Comedy`; for all users, or a list for each.
 
         Raises:
-            ServerError: the server answered with an error: an unknown model, a k below 1, or, for among and tags, a
-                version of the first contract, which has no `recommend_within`.
-            Failure: no connection, no answer in time, or lists of different lengths.
+            ServerError: the server answered with an error: an unknown model, or, for among and tags, a version of the
+                first contract, which has no `recommend_within`.
+            Failure: no connection, no answer in time, a k below 1, or lists of different lengths.
         """
         ks = each(k, len(users))
         columns = {
@@ -143,6 +143,8 @@ class Client:
         self.close()
 
     def _ranked(self, signature: str, columns: Arrays, *, ks: Sequence[int]) -> list[Ranked]:
+        if ks and min(ks) < 1:  # a server that batches would answer such a row with nothing, not with a refusal
+            raise Failure(f"{K_TOO_SMALL}, found {min(ks)}")
         rows = (row for answer in self._predict(signature, columns) for row in _rows(answer))
         return [_cut(items, scores, known, k) for (items, scores, known), k in zip(rows, ks, strict=True)]
 

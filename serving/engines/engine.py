@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from tensorboard.compat.proto import meta_graph_pb2
 
-from serving.contract import TWIN
+from serving.contract import K_TOO_SMALL, SIGNATURES, TWIN
 from serving.errors import Failure
 from serving.version.saved_model import read_definitions
 from serving.version.warmup_file import read_warmup
@@ -71,7 +72,7 @@ def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> 
             definition=definition,
             inputs={key: definition.inputs[key].dtype for key in sorted(definition.inputs)},
             outputs=tuple(sorted(definition.outputs)),
-            run=runs.get(name) or _no_run(name, definition),
+            run=_refuse_k(name, definition, runs[name]) if name in runs else _no_run(name, definition),
         )
         for name, definition in definitions.items()
     }
@@ -132,6 +133,20 @@ def _runs(folder: Path, definitions: dict[str, meta_graph_pb2.SignatureDef], eng
 def _runnable(definition: meta_graph_pb2.SignatureDef) -> bool:
     infos = (*definition.inputs.values(), *definition.outputs.values())
     return bool(definition.outputs) and all(info.dtype and info.WhichOneof("encoding") == "name" for info in infos)
+
+
+def _refuse_k(name: str, definition: meta_graph_pb2.SignatureDef, run: Run) -> Run:
+    """Refuse a ``k`` below 1 for the contract's signatures: a graph cannot, which knows not whose rows are whose."""
+    wanted = SIGNATURES[name].inputs if name in SIGNATURES else {}
+    if "k" not in wanted or set(wanted) != set(definition.inputs):
+        return run
+
+    def checked(inputs: dict[str, Array]) -> dict[str, Array]:
+        if inputs["k"].dtype == np.int32 and (inputs["k"] < 1).any():
+            raise invalid(K_TOO_SMALL)
+        return run(inputs)
+
+    return checked
 
 
 def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:

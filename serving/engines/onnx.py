@@ -62,10 +62,7 @@ def _output(name: str, definition: meta_graph_pb2.SignatureDef) -> str:
 
 
 def _check(name: str, inputs: dict[str, Array]) -> None:
-    """Refuse what the graph's assertions would: conversion drops them."""
-    k = inputs.get("k")
-    if k is not None and k.dtype == np.int32 and (k < 1).any():
-        raise invalid(contract.K_TOO_SMALL)
+    """Refuse what the graph's assertion would: conversion drops it."""
     if name in contract.SIGNATURES and len({array.shape[:1] for array in inputs.values()}) > 1:
         raise invalid(contract.ROWS_DIFFER)
 

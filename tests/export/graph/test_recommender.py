@@ -66,7 +66,8 @@ def requests(draw, interactions):
     user = st.sampled_from([*interactions.users.tolist(), "nobody", "", "Ünbekannt"])
     item = st.sampled_from([*interactions.items.tolist(), "no such item", "", interactions.items[3]])
     tag = st.sampled_from([*TAGS, "", "no such tag"])
-    k = st.one_of(st.integers(1, 12), st.integers(1, len(interactions.items) + 3), st.just(2**31 - 1))
+    good = st.one_of(st.integers(1, 12), st.integers(1, len(interactions.items) + 3), st.just(2**31 - 1))
+    k = good | st.integers(-2, 0)
     signature = draw(st.sampled_from(sorted(SIGNATURES)))
     rows, width = draw(st.integers(0, 5)), draw(st.one_of(st.integers(0, 6), st.just(50)))
     columns = {"user_id": user, "item": item, "k": k, "unseen": st.booleans()}
@@ -76,6 +77,8 @@ def requests(draw, interactions):
         wide = draw(st.integers(0, 4)) if name == "tags" else width
         one = lists(tag if name == "tags" else item, wide) if len(tensor.shape) == 2 else columns[name]
         values = draw(st.lists(one, min_size=rows, max_size=rows))
+        if name == "k" and values:
+            values[-1] = draw(good)  # one row at least is to be answered
         inputs[name] = np.array(values, dtype).reshape((rows, wide)[: len(tensor.shape)])
     return signature, inputs
 
@@ -147,7 +150,7 @@ def signature_of(found):
     ("signature", "inputs", "message"),
     [
         ("recommend", {"user_id": ["1"], "k": [0], "exclude": [[""]], "unseen": [False]}, "k must be at least 1"),
-        ("similar", {"item": ["x", "y"], "k": [3, -1]}, "k must be at least 1"),
+        ("similar", {"item": ["x", "y"], "k": [0, -1]}, "k must be at least 1"),
         ("recommend_from", {"items": [[""]], "k": [0]}, "k must be at least 1"),
         ("recommend_from", {"items": [[""], [""]], "k": [1]}, "all inputs must have the same number of rows"),
         ("score", {"user_id": ["1", "2"], "item": ["x"]}, "all inputs must have the same number of rows"),
@@ -158,6 +161,26 @@ def test_what_cannot_be_answered_is_refused_in_one_sentence(signature, inputs, m
         for ask in (answer, in_python(tiny_version.recommender)):
             with pytest.raises(tf.errors.InvalidArgumentError, match=rf"assertion failed: \[{message}\]\n"):
                 ask(signature, inputs)
+
+
+BAD_K = {
+    "recommend": {"user_id": ["1", "2", "1"], "exclude": [[""]] * 3, "unseen": [False] * 3},
+    "similar": {"item": ["Film 1 (1991)", "日本", "日本"]},
+    "recommend_from": {"items": [["日本"], ["Film 1 (1991)"], [""]]},
+}
+"""Three callers' rows, as TensorFlow Serving joins them into one run: the second comes with a bad k."""
+
+
+@pytest.mark.parametrize("bad", [0, -1, -(2**31)])
+@pytest.mark.parametrize("signature", BAD_K)
+def test_a_bad_k_fails_nobody_beside_it_in_a_session(signature, bad, tiny_version):
+    inputs = {name: np.array(values) for name, values in BAD_K[signature].items()}
+    with session(tiny_version.folder) as answer:
+        batch = answer(signature, inputs | {"k": np.array([3, bad, 2], np.int32)})
+        alone = answer(signature, {n: v[[0, 2]] for n, v in inputs.items()} | {"k": np.array([3, 2], np.int32)})
+    assert difference(alone, {name: values[[0, 2]] for name, values in batch.items()}) is None
+    assert batch["item"][1].tolist() == ["", "", ""]
+    assert batch["score"][1].tolist() == [np.finfo(np.float32).min] * 3
 
 
 def test_everything_is_kept_once_and_what_users_have_is_kept_sparse(tiny_versions):

@@ -150,10 +150,22 @@ def test_a_version_or_a_label_can_be_asked(server, choice, rest_path, grpc_spec)
 
 
 def test_an_answered_error_carries_the_servers_words_and_is_not_asked_again(client, server):
-    with pytest.raises(ServerError, match=r"answered 400: k is 0, expected at least 1$") as caught:
-        client.recommend(["42"], k=0)
-    assert (caught.value.status, caught.value.text) == (400, "k is 0,\n\texpected at least 1")
+    def refuse(signature: str, inputs: object) -> None:
+        raise RefusedError(400, "INVALID_ARGUMENT", "no such\n\tthing")
+
+    server.answer = refuse
+    with pytest.raises(ServerError, match=r"answered 400: no such thing$") as caught:
+        client.recommend(["42"])
+    assert (caught.value.status, caught.value.text) == (400, "no such\n\tthing")
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("k", [0, [3, -1]])
+def test_a_k_below_1_is_refused_before_any_server_is_asked(client, server, k):
+    for ask in (client.recommend, client.similar, lambda rows, k: client.recommend_from([[row] for row in rows], k=k)):
+        with pytest.raises(Failure, match=r"^k must be at least 1, found (0|-1)$"):
+            ask(["42", "7"], k=k)
+    assert server.seen == []
 
 
 def test_a_server_that_says_it_is_unavailable_is_not_asked_again(client, server):
@@ -445,14 +457,3 @@ def test_a_version_of_the_first_contract_is_served_and_asked_and_says_what_it_la
                 assert client.recommend(["1"], k=3)[0].known
                 with pytest.raises(Failure, match=r"recommend_within.*; it came with contract 2: `triptych train`"):
                     client.recommend(["1"], among=["日本"])
-
-
-@pytest.mark.parametrize("protocol", ["rest", "grpc", "file"])
-def test_a_refused_k_is_the_same_error_everywhere(real, protocol):
-    addresses, version, _ = real
-    with (
-        Client(addresses[protocol], model=version.folder.parent.name, timeout=60) as client,
-        pytest.raises(ServerError, match=r"answered 400: .*k must be at least 1") as caught,
-    ):
-        client.recommend(["1"], k=0)
-    assert caught.value.status == 400

@@ -144,6 +144,12 @@ def test_a_request_to_be_refused_spoils_no_batch(servable):
     assert answers[0]["item"].tolist() == answers[2]["item"].tolist()
 
 
+@pytest.mark.parametrize("ks", [[0], [2, -1]])
+def test_a_k_below_1_is_refused_by_either_engine_whatever_else_the_request_asks(servable, ks):
+    with pytest.raises(Refusal, match=r"^k must be at least 1$"):
+        servable.signatures["similar"].run({"item": texts(["日本"] * len(ks), len(ks)), "k": np.array(ks, np.int32)})
+
+
 def test_more_than_may_wait_are_refused(servable):
     signature = servable.signatures["score"]
     one = {"user_id": texts(["1"], 1), "item": texts(["日本"], 1)}
