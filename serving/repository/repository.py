@@ -71,12 +71,16 @@ class Repository:
             self._thread.join()
 
     def poll(self, sources: list[ModelSource]) -> None:
-        """Bring what is loaded in line with what is wanted, once."""
-        self._known = {source.name: source for source in sources}
+        """Bring what is loaded in line with what is wanted, once; a change is taken up as a whole or not at all."""
+        unready = self._unready_label(sources)
+        if unready:
+            log.error("nothing of the new configuration is taken up: %s", unready)
+        else:
+            self._known = {source.name: source for source in sources}
         for name in set(self._models) - set(self._known):
             self._unload(name, keep=set())
         self._publish()
-        for source in sources:
+        for source in self._known.values():
             try:
                 wanted = source.wanted()
             except OSError as error:
@@ -87,6 +91,23 @@ class Repository:
                 log.debug("model %s: no versions under %s", source.name, source.base_path)
                 continue
             self._follow(source.name, wanted)
+
+    def _unready_label(self, sources: list[ModelSource]) -> str | None:
+        """Say which label would move to a version that does not answer yet, in TensorFlow Serving's words.
+
+        It looks at the labels before it loads what the same configuration asks for, so a version has to be available
+        under the old labels first. A label that is new may name any version, as it lets it with
+        --allow_version_labels_for_unavailable_models; without that flag no server would start on a file with labels.
+        """
+        for source in sources:
+            known = self._known.get(source.name)
+            for label, number in source.labels.items():
+                version = self._models.get(source.name, {}).get(number)
+                moved = known is not None and known.labels.get(label, number) != number
+                if moved and (version is None or version.state != State.AVAILABLE):
+                    lacking = "which is not currently available for inference"
+                    return f"Request to assign label to version {number} of model {source.name}, {lacking}"
+        return None
 
     def _follow(self, name: str, wanted: dict[int, Path]) -> None:
         versions = self._models.setdefault(name, {})
@@ -135,11 +156,16 @@ class Repository:
     def _watch(self) -> None:
         while not self._stopped.wait(self._poll_seconds):
             try:
-                self.poll(self._sources())
-            except (Failure, OSError) as failure:  # a configuration being edited: what is served stays as it is
-                log.warning("nothing changed: %s", failure)
+                self.poll(self._read())
             except Exception:
                 log.exception("nothing changed")
+
+    def _read(self) -> list[ModelSource]:
+        try:
+            return self._sources()
+        except (Failure, OSError) as failure:  # a configuration being edited: what it said before is still followed
+            log.warning("nothing of the new configuration is taken up: %s", failure)
+            return list(self._known.values())
 
 
 def _status(number: int, version: _Version) -> VersionStatus:

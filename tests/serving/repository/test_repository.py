@@ -7,6 +7,7 @@ import os
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,7 +38,7 @@ def loads(monkeypatch):
         source = ModelSource(name="m", base_path=base, **policy)
         return SimpleNamespace(
             repository=repository,
-            poll=lambda: repository.poll([source]),
+            poll=lambda *others, **change: repository.poll([replace(source, **change), *others]),
             states=lambda: {one.version: one.state.name for one in repository.now.status("m")},
             answers=lambda **which: repository.now.find("m", **which).version,
             clock=clock,
@@ -109,6 +110,40 @@ def test_labels_lead_to_versions_loaded_or_not(loads, tmp_path):
         served.answers(label="next")
     with pytest.raises(Refusal, match=r"^Unrecognized servable version label: other$"):
         served.answers(label="other")
+
+
+def test_a_label_moves_to_an_available_version_only_and_else_nothing_of_the_configuration_is_taken_up(
+    loads, tmp_path, caplog
+):
+    put(tmp_path, "m/1", "m/2", "other/1")
+    other = ModelSource(name="other", base_path=tmp_path / "other")
+    served = loads(tmp_path / "m", specific=frozenset({1, 2}), labels={"stable": 1, "canary": 2})
+    served.poll()
+    put(tmp_path, "m/3")
+    change = {"specific": frozenset({1, 2, 3}), "labels": {"stable": 1, "canary": 3}}
+    for attempt in (1, 2):
+        served.poll(other, **change)
+        refused = "Request to assign label to version 3 of model m, which is not currently available for inference"
+        assert caplog.text.count(refused) == attempt
+        assert served.states() == {1: "AVAILABLE", 2: "AVAILABLE"}
+        assert (served.answers(label="canary"), served.repository.now.known()) == (2, ["m"])
+    served.poll(other, specific=change["specific"], labels={"stable": 1, "canary": 2, "new": 3})
+    assert (served.states()[3], served.answers(label="new"), served.answers(label="canary")) == ("AVAILABLE", 3, 2)
+    served.poll(other, **change)
+    assert (served.answers(label="canary"), served.repository.now.known()) == (3, ["m", "other"])
+    served.poll(other, specific=frozenset({2, 3}), labels={"stable": 1, "canary": 3})  # a label is no reason to load
+    assert served.states() == {1: "END", 2: "AVAILABLE", 3: "AVAILABLE"}
+    served.poll(other, **change)  # named as before, it needs no version that is there
+    assert served.states()[1] == "AVAILABLE"
+
+
+def test_a_configuration_that_is_refused_leaves_the_one_before_it_followed(loads, tmp_path):
+    put(tmp_path, "1")
+    served = loads(tmp_path, labels={"stable": 1})
+    served.poll()
+    put(tmp_path, "2")
+    served.poll(labels={"stable": 9})
+    assert (served.states(), served.answers()) == ({1: "END", 2: "AVAILABLE"}, 2)
 
 
 def test_a_broken_version_stays_loading_is_tried_again_and_leaves_the_good_one_answering(loads, tmp_path):
