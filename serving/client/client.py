@@ -5,22 +5,20 @@
             print(user, answer.items, answer.scores)
 
 The answers are the same over both, from TensorFlow Serving and from `triptych serve`. Any number of users may be asked
-for at once: they are sent in requests of bounded size. What goes wrong is a serving.errors.Failure; an error that the
-server answered is a ServerError, which carries its text.
+for at once: they are sent in requests of bounded size, and a server that is too busy is asked again a few times. What
+goes wrong is a serving.errors.Failure; an error that the server answered is a ServerError, which carries its text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from serving.client.columns import column, each, of_each, padded
-from serving.client.transport import Arrays, ServerError, Target, Transport, array
+from serving.client.connect import connect
+from serving.client.transport import Arrays, ServerError, Target, array
 from serving.contract import DEFAULT_K, K_TOO_SMALL, PADDING
 from serving.errors import Failure
 
@@ -63,7 +61,7 @@ class Client:
             model: Its name on the server.
             version: This version and no other.
             label: The version that bears this label; the newest when neither is given.
-            timeout: Seconds for each request, not for all of them.
+            timeout: Seconds for each attempt at each request, not for all of them.
             rows: Users, or items, in one request.
 
         Raises:
@@ -73,7 +71,7 @@ class Client:
             raise Failure(f"{rows} rows in a request, expected at least 1")
         self._target = Target(model=model, version=version, label=label)
         self._rows = rows
-        self._transport = _transport(server, timeout=timeout)
+        self._transport = connect(server, timeout=timeout)
 
     def top(self, users: Sequence[str]) -> list[Ranked]:
         """Return each user's best items, as many as were fixed at export (signature `serving_default`)."""
@@ -157,22 +155,6 @@ class Client:
             yield self._transport.predict(self._target, signature, part)
 
 
-def _transport(server: str, *, timeout: float) -> Transport:
-    parts = urlsplit(server)
-    # Imported by who asks for it: each takes longer to load than a request takes to answer.
-    if parts.scheme == "file":
-        from serving.client.offline import Offline
-
-        return Offline(Path(url2pathname(parts.path)))
-    if parts.scheme not in ("http", "https", "grpc") or not parts.hostname:
-        raise Failure(f"server {server!r}, expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT")
-    if parts.scheme == "grpc":
-        from serving.client.grpc import Grpc
-
-        return Grpc(server, timeout=timeout)
-    from serving.client.rest import Rest
-
-    return Rest(server, timeout=timeout)
 
 
 def _rows(answer: Arrays) -> Iterator[tuple[Sequence[str], Sequence[float], bool | None]]:

@@ -1,8 +1,8 @@
 """Carry one Predict request to anything that speaks TensorFlow Serving, and its answer or its error back.
 
 Here is what both ways have in common: serving.client.rest and serving.client.grpc give the same arrays and the
-same errors. What they try again is a connection that could not be made or that broke, a bounded number of times; a
-request that was answered, be it with an error, never is.
+same errors. What they try again is a connection that could not be made or that broke, a bounded number of times. A
+request that was answered is asked again only where the answer was that the server is too busy: serving.client.patience.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ class ServerError(Failure):
     """The server answered with an error.
 
     Attributes:
+        server: Its address.
         status: The HTTP status; over gRPC the one that TensorFlow Serving gives that code over REST.
         text: The server's own words.
     """
 
-    def __init__(self, server: str, status: int, text: str) -> None:
+    def __init__(self, server: str, status: int, text: str, remark: str = "") -> None:
         words = " ".join(text.split())
         name = next((name for name in contract.SINCE if name in words and "not found" in words), "")
-        super().__init__(f"{server} answered {status}: {words}{older_contract(name)}")
+        super().__init__(f"{server} answered {status}: {words}{older_contract(name)}{remark and '; '}{remark}")
+        self.server = server
         self.status = status
         self.text = text
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import subprocess
 import sys
 import threading
 import time
 from concurrent import futures
+from typing import Any
 
 import grpc
 import numpy as np
@@ -26,6 +28,7 @@ from standin import (
 )
 
 from serving.client.client import Client, Ranked, ServerError
+from serving.client.patience import PAUSES
 from serving.client.transport import is_loopback
 from serving.errors import Failure
 from serving.wire.error_codes import HTTP
@@ -168,14 +171,38 @@ def test_a_k_below_1_is_refused_before_any_server_is_asked(client, server, k):
     assert server.seen == []
 
 
-def test_a_server_that_says_it_is_unavailable_is_not_asked_again(client, server):
-    def unavailable(signature: str, inputs: object) -> None:
-        raise RefusedError(503, "UNAVAILABLE", "the queue is full")
+BUSY = [(503, "UNAVAILABLE", "the queue is full"), (429, "RESOURCE_EXHAUSTED", "Server Threadpool Exhausted")]
 
-    server.answer = unavailable
-    with pytest.raises(ServerError, match=r"answered 503: the queue is full$") as caught:
+
+@pytest.mark.parametrize("refusal", BUSY, ids=["unavailable", "exhausted"])
+def test_a_busy_server_is_asked_again_with_growing_pauses_and_then_it_is_said(client, server, refusal):
+    times: list[float] = []
+
+    def busy(signature: str, inputs: object) -> None:
+        times.append(time.monotonic())
+        raise RefusedError(*refusal)
+
+    server.answer = busy
+    sentence = rf"answered {refusal[0]}: {refusal[2]}; asked 6 times in \d+\.\d s, it is too busy$"
+    with pytest.raises(ServerError, match=sentence) as caught:
         client.top(["42"])
-    assert (caught.value.status, len(server.seen)) == (503, 1)
+    assert (caught.value.status, caught.value.text, len(server.seen)) == (refusal[0], refusal[2], 6)
+    pauses = [after - before for before, after in itertools.pairwise(times)]
+    assert all(pause >= atleast / 2 for pause, atleast in zip(pauses, PAUSES, strict=True))
+
+
+@pytest.mark.parametrize("refusal", BUSY, ids=["unavailable", "exhausted"])
+def test_a_server_that_was_busy_for_a_moment_answers_and_nobody_hears_of_it(client, server, refusal):
+    refused = iter([True, True, False])
+
+    def busy_at_first(signature: str, inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        if next(refused):
+            raise RefusedError(*refusal)
+        return contract_answer(signature, inputs)
+
+    server.answer = busy_at_first
+    assert client.top(["42"])[0].items == ITEMS[:4]
+    assert len(server.seen) == 3
 
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
@@ -244,7 +271,8 @@ def test_an_answer_cut_off_is_one_sentence(server):
         client.top(["42"])
 
 
-def test_a_server_too_slow_is_one_sentence_and_is_asked_once(client, server):
+@pytest.mark.parametrize("protocol", ["rest", "grpc"])
+def test_a_server_too_slow_is_one_sentence_and_is_asked_once(server, protocol):
     release = threading.Event()
 
     def slow(signature, inputs):
@@ -252,8 +280,10 @@ def test_a_server_too_slow_is_one_sentence_and_is_asked_once(client, server):
         return contract_answer(signature, inputs)
 
     server.answer = slow
-    client._transport._timeout = 0.2
-    with pytest.raises(Failure, match=r"no answer from .* within 0\.2 s$"):
+    with (
+        Client(getattr(server, protocol), model="two_tower", timeout=0.2) as client,
+        pytest.raises(Failure, match=r"no answer from .* within 0\.2 s$"),
+    ):
         client.top(["42"])
     release.set()
     assert len(server.seen) == 1
