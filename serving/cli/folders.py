@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -63,18 +64,33 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
     help="The file to rewrite, in one step. A server sees that only in a mounted folder, not in a mounted file.",
 )
 @click.option("--models", type=click.Path(path_type=Path), help="The models folder; found by the file if not given.")
-def label(*, model: str, changes: tuple[str, ...], path: Path, models: Path | None) -> None:
+@click.option("--url", "urls", multiple=True, help="The REST address of a server that reads the file (repeatable).")
+@click.option("--wait", default=120.0, show_default=True, help="Seconds a server of --url may take for each step.")
+def label(
+    *, model: str, changes: tuple[str, ...], path: Path, models: Path | None, urls: tuple[str, ...], wait: float
+) -> None:
     r"""Move a model's version labels, in the models.config that a running server reads again.
+
+    A server refuses a label that moves to a version which it has not loaded. So it is two steps: the version, under the
+    old labels, and once it is AVAILABLE the label. With --url both are taken, each is waited for, and the file is put
+    back if it does not come. Without, the first is taken where it is needed, and the same command takes the second.
 
     A model that bears labels is served at those versions only: a version published later waits for its label.
 
     \b
-    triptych label two_tower canary=7 stable=6 --config models.config
-    triptych label two_tower canary=
+    triptych label two_tower canary=7 stable=6 --url http://127.0.0.1:8501
+    triptych label two_tower canary= --config models.config
     """
-    from serving.config.config_files import label_versions
     from serving.config.labels import parse_changes
+    from serving.config.rollout import Watched, move_labels
 
-    changed = label_versions(path, model, parse_changes(changes), models=models)
+    watched = Watched(urls=urls, seconds=wait, say=lambda line: click.echo(printable(line), err=True)) if urls else None
+    changed, further = move_labels(path, model, parse_changes(changes), models=models, watched=watched)
     labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))
     click.echo(printable(f"{model}: {labels or 'no labels, the newest version answers'}"))
+    if further:
+        numbers = " and ".join(map(str, further))
+        command = shlex.join(["triptych", "label", model, *changes, "--config", str(path)])
+        command += f" --models {shlex.quote(str(models))}" if models else ""
+        click.echo(f"to be loaded first: version {numbers}; once the server says AVAILABLE, the same moves the labels:")
+        click.echo(printable(f"  {command}"))

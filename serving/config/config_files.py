@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from google.protobuf import text_format
 
-from serving.config.labels import relabel, versions_of
+from serving.config.labels import relabel, unready, versions_of
 from serving.errors import Failure
 from serving.proto.config_pb2 import (
     BatchingParameters,
@@ -37,8 +37,9 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 
 MODELS_COMMENT = """\
 # Written by `triptych config` and `triptych label`: comments of your own would not survive.
-# Read again while the server runs with --model_config_file_poll_wait_seconds=1. A label is taken up once its version
-# is loaded; at a server's start that needs --allow_version_labels_for_unavailable_models=true.
+# Read again while the server runs with --model_config_file_poll_wait_seconds. A label that the server knows moves only
+# to a version that is AVAILABLE already: else the server takes nothing of this file up. `triptych label` keeps to that.
+# A new label may name any version, with --allow_version_labels_for_unavailable_models=true, which a start needs, too.
 """
 
 MONITORING_COMMENT = "# Prometheus scrapes the REST port at this path.\n"
@@ -54,6 +55,10 @@ BATCHING_COMMENT = """\
 #   pad_variable_length_inputs  `exclude` and `items` differ in width from request to request. A narrower one is widened
 #                           with its very first element, in all of its rows, and an empty one fails the batch; so the
 #                           first element has to be "" (serving.client sends it so).
+# What a batch does to its other callers, and only a proxy in front of the server can keep out (docs/operations.md):
+#   an input that is empty inside (`"exclude": [[]]`) fails everybody in its batch
+#   a request of no rows (`"inputs": {"user_id": []}`) is never scheduled; enough of them block every REST thread
+# A `k` below 1 harms nobody: its row is answered with no item when others are in the batch, else it is refused.
 """
 
 
@@ -78,8 +83,9 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
         labels: Given to each model's newest version.
 
     Raises:
-        Failure: there is no version under the models folder, a label that is kept names a version that is gone, or
-            `base_path` is relative, which TensorFlow Serving refuses.
+        Failure: there is no version under the models folder, a label that is kept names a version that is gone, one
+            would move to a version that no server has loaded, or `base_path` is relative, which TensorFlow Serving
+            refuses.
     """
     if not base_path.startswith("/"):
         raise Failure(f"base path {base_path!r}, expected an absolute one, as the server sees the models folder")
@@ -93,7 +99,13 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
         model = config.model_config_list.config.add()
         model.CopyFrom(before.get(name, ModelConfig()))
         model.name, model.base_path, model.model_platform = name, f"{base_path.rstrip('/')}/{name}", "tensorflow"
-        relabel(model, dict.fromkeys(labels, versions[-1]), versions=versions)
+        changes = dict.fromkeys(labels, versions[-1])
+        if unready(model, changes, versions):
+            moves = " ".join(f"{label}={version}" for label, version in changes.items())
+            raise Failure(
+                f"a server would refuse the labels {moves} of {name}: `triptych label {name} {moves}` moves them"
+            )
+        relabel(model, changes, versions=versions)
     out.mkdir(parents=True, exist_ok=True)
     write_model_config(out / MODELS, config)
     replace(out / BATCHING, BATCHING_COMMENT + text_format.MessageToString(_batching()))
@@ -102,18 +114,17 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
     return [out / MODELS, out / BATCHING, out / MONITORING]
 
 
-def label_versions(path: Path, name: str, changes: Mapping[str, int | None], *, models: Path | None) -> ModelConfig:
-    """Rewrite a models.config in one step with a model's labels changed; return what it now says of the model.
+def find_model(path: Path, name: str, *, models: Path | None) -> tuple[ModelServerConfig, ModelConfig, list[int]]:
+    """Read a models.config; return it, its entry of a model, and the versions of it that there are.
 
     Args:
         path: The models.config.
         name: The model.
-        changes: The version by label; None takes the label away.
         models: The models folder as it is here; None: the model's base path where that is a folder here, else the
             folder that models.config lies in.
 
     Raises:
-        Failure: the file has no such model, or a version is not there, or see relabel.
+        Failure: the file has no such model, or no version is there.
     """
     config = read_model_config(path)
     known = {model.name: model for model in config.model_config_list.config}
@@ -124,9 +135,7 @@ def label_versions(path: Path, name: str, changes: Mapping[str, int | None], *, 
     versions = versions_of(folder)
     if not versions:
         raise Failure(f"no version of {name} under {folder}: name the models folder with --models")
-    relabel(known[name], changes, versions=versions)
-    write_model_config(path, config)
-    return known[name]
+    return config, known[name], versions
 
 
 def write_model_config(path: Path, config: ModelServerConfig) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from serving.errors import Failure
@@ -32,6 +32,34 @@ def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
             raise Failure(f"{change!r} is no label, expected LABEL=VERSION as in canary=7, or LABEL= to take it away")
         parsed[label] = number
     return parsed
+
+
+def listed(model: ModelConfig, versions: Sequence[int]) -> set[int]:
+    """Return which of the versions that are there a server loads for this model."""
+    policy = model.model_version_policy
+    if policy.WhichOneof("policy_choice") == "specific":
+        return set(policy.specific.versions).intersection(versions)
+    return set(versions if policy.HasField("all") else versions[-(policy.latest.num_versions or 1) :])
+
+
+def moved(model: ModelConfig, changes: Mapping[str, int | None]) -> set[int]:
+    """Return the versions to which labels that there are would move; one that is new is not moved."""
+    labels = model.version_labels
+    return {version for label, version in changes.items() if version and labels.get(label, version) != version}
+
+
+def unready(model: ModelConfig, changes: Mapping[str, int | None], versions: Sequence[int]) -> list[int]:
+    """List the versions that labels would move to and that no server has been told to load yet.
+
+    A server checks labels before it loads what the same file asks for: a label that it knows moves only to a version
+    that already answers, or it refuses the whole file, every time it reads it. A label that is new may go anywhere.
+    """
+    return sorted(moved(model, changes) - listed(model, versions))
+
+
+def load_beside(model: ModelConfig, further: Iterable[int], versions: Sequence[int]) -> None:
+    """Have a server load further versions, beside those that it has and under the labels that there are."""
+    model.model_version_policy.specific.versions[:] = sorted({*listed(model, versions), *further})
 
 
 def relabel(model: ModelConfig, changes: Mapping[str, int | None], *, versions: Sequence[int]) -> None:

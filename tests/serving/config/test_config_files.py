@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import stat
 import threading
@@ -21,7 +22,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from serving.cli.commands import app
 from serving.client.client import Client
-from serving.config import config_files, labels
+from serving.config import config_files, labels, rollout
 from serving.errors import Failure
 from serving.proto.config_pb2 import BatchingParameters, ModelConfig, MonitoringConfig
 
@@ -77,10 +78,46 @@ def test_the_three_files_are_what_tensorflow_serving_reads(models):
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o644}
 
 
+def test_a_label_that_would_move_to_what_is_not_loaded_moves_in_two_steps(models):
+    run("config", models)
+    path = models / "models.config"
+    run("label", "two_tower", "stable=6", "canary=7", "--config", path)
+    shutil.copytree(models / "two_tower/10", models / "two_tower/13")
+    command = ["label", "two_tower", "canary=13", "new=6", "--config", path]
+    assert run(*command) == (
+        "two_tower: canary=7, stable=6\n"
+        "to be loaded first: version 13; once the server says AVAILABLE, the same moves the labels:\n"
+        f"  triptych {' '.join(map(str, command))}\n"
+    )
+    assert official(path)["two_tower"][2:] == ([6, 7, 10, 13], {"stable": 6, "canary": 7})
+    assert run(*command) == "two_tower: canary=13, new=6, stable=6\n"
+    assert official(path)["two_tower"][2:] == ([6, 7, 13], {"stable": 6, "canary": 13, "new": 6})
+    path.write_text(path.read_text().replace("versions: 13", "").replace("value: 13", "value: 7"))
+    sentence = r"refuse the labels stable=13 of two_tower: `triptych label two_tower stable=13` moves them"
+    with pytest.raises(Failure, match=sentence):
+        run("config", models, "--label", "stable")
+
+
+@pytest.mark.parametrize(
+    ("policy", "loaded"),
+    [
+        ("", {10}),
+        ("latest {}", {10}),
+        ("latest { num_versions: 2 }", {7, 10}),
+        ("all {}", {6, 7, 10}),
+        ("specific { versions: 6 versions: 12 }", {6}),
+    ],
+)
+def test_what_a_server_has_loaded_is_read_from_the_policy(policy, loaded):
+    model = text_format.Parse(f"model_version_policy {{ {policy} }}" if policy else "", ModelConfig())
+    assert labels.listed(model, [6, 7, 10]) == loaded
+
+
 def test_config_labels_the_newest_versions_and_keeps_the_labels_there_are(models):
     run("config", models, "--label", "stable")
     assert official(models / "models.config")["two_tower"][2:] == ([10], {"stable": 10})
-    run("label", "two_tower", "stable=7", "--config", models / "models.config")
+    for _ in range(2):
+        run("label", "two_tower", "stable=7", "--config", models / "models.config")
     run("config", models, "--label", "canary")
     assert official(models / "models.config") == {
         "lightfm": ("/models/lightfm", "tensorflow", [1], {"stable": 1, "canary": 1}),
@@ -107,7 +144,10 @@ def test_the_models_folder_is_the_base_path_where_that_is_here_or_the_one_named(
     path.write_text(path.read_text().replace(str(models), "/elsewhere"))
     with pytest.raises(Failure, match=r"no version of two_tower under .*: name the models folder with --models"):
         run("label", "two_tower", "stable=7", "--config", path)
-    run("label", "two_tower", "stable=7", "--config", path, "--models", models)
+    first = run("label", "two_tower", "stable=7", "--config", path, "--models", models)
+    assert first.splitlines()[-1] == f"  triptych label two_tower stable=7 --config {path} --models {models}"
+    assert official(path)["two_tower"][2:] == ([6, 7, 10], {"stable": 6})
+    run(*shlex.split(first.splitlines()[-1])[1:])
     assert official(path)["two_tower"][3] == {"stable": 7}
 
 
@@ -179,7 +219,7 @@ def test_a_server_that_reads_while_labels_move_always_sees_a_whole_file(models):
     reader = threading.Thread(target=read)
     reader.start()
     for round_ in range(100):
-        config_files.label_versions(path, "two_tower", {"stable": (6, 7)[round_ % 2]}, models=None)
+        rollout.move_labels(path, "two_tower", {"stable": (6, 7)[round_ % 2]})
     done.set()
     reader.join()
     assert len(seen) > 1

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Tiny
-from live import Ready, process
+from live import Ready, ask, process
 
 from export.publishing.proof import CASES, prove
 from export.publishing.publish import versions
@@ -83,7 +83,7 @@ def load(where: Ready, *, label: str | None = None) -> Iterator[Load]:
     """Ask over REST and gRPC, two clients each, until the block ends."""
     found, ending = Load(), threading.Event()
 
-    def ask(address: str) -> None:
+    def keep_asking(address: str) -> None:
         with Client(address, model="m", label=label) as client:
             while not ending.is_set():
                 try:
@@ -93,7 +93,7 @@ def load(where: Ready, *, label: str | None = None) -> Iterator[Load]:
                     found.failed.append(error)
 
     addresses = [f"http://127.0.0.1:{where.rest_port}", f"grpc://127.0.0.1:{where.grpc_port}"] * 2
-    threads = [threading.Thread(target=ask, args=(address,)) for address in addresses]
+    threads = [threading.Thread(target=keep_asking, args=(address,)) for address in addresses]
     for thread in threads:
         thread.start()
     try:
@@ -117,6 +117,81 @@ def test_labels_move_under_load_and_no_request_fails(models: Path, answers: dict
                 stable.wait_until(answers[to], after=20)
         assert {answer.items for _, answer in stable.seen} == {answers[1].items, answers[2].items}
         assert {answer.items for _, answer in canary.seen} == {answers[2].items}
+
+
+def publish(models: Path, number: int, source: int) -> None:
+    """Put a copy of a version in place as the next one, as a publish does: whole, by one rename."""
+    shutil.copytree(models / "m" / str(source), models / "m" / ".staging")
+    (models / "m" / ".staging").rename(models / "m" / str(number))
+
+
+@contextmanager
+def labelled(models: Path) -> Iterator[tuple[Path, Ready]]:
+    """Serve stable=1 and canary=2 from a models.config."""
+    config = models / "models.config"
+    assert triptych("config", models, "--base-path", models).returncode == 0
+    assert triptych("label", "m", "stable=1", "canary=2", "--config", config).returncode == 0
+    with process("--model-config-file", str(config)) as (_, where):
+        yield config, where
+
+
+def states(where: Ready) -> dict[int, str]:
+    listed = ask(where, "GET", "/v1/models/m").json["model_version_status"]
+    return {int(one["version"]): one["state"] for one in listed}
+
+
+def test_a_label_moves_to_a_version_published_since_under_load_and_no_request_fails(
+    models: Path, answers: dict[int, Ranked]
+) -> None:
+    with labelled(models) as (config, where):
+        url = f"http://127.0.0.1:{where.rest_port}"
+        with load(where, label="stable") as stable, load(where, label="canary") as canary:
+            canary.wait_until(answers[2], after=20)
+            publish(models, 3, source=1)
+            done = triptych("label", "m", "canary=3", "--config", config, "--url", url)
+            assert (done.returncode, done.stdout) == (0, "m: canary=3, stable=1\n"), done.stderr
+            assert done.stderr.splitlines() == [
+                f"waiting until version 3 of m is AVAILABLE at {url}",
+                f"waiting until label canary of m is version 3 at {url}",
+            ]
+            canary.wait_until(answers[1], after=20)
+            assert states(where) == {3: "AVAILABLE", 2: "AVAILABLE", 1: "AVAILABLE"}
+        assert {answer.items for _, answer in stable.seen} == {answers[1].items}
+
+
+def test_the_same_move_in_one_step_is_refused_for_ever_and_keeps_every_other_change_out(models: Path) -> None:
+    with labelled(models) as (config, where):
+        publish(models, 3, source=1)
+        shutil.copytree(models / "m", models / "other")
+        one_step = config.read_text().replace("value: 2", "value: 3").replace("versions: 2", "versions: 2 versions: 3")
+        config.write_text(one_step + f'model_config_list {{ config {{ name: "other" base_path: "{models}/other" }} }}')
+        time.sleep(3)  # three polls
+        assert states(where) == {2: "AVAILABLE", 1: "AVAILABLE"}
+        assert ask(where, "GET", "/v1/models/other").status == 404
+        config.write_text(config.read_text().replace("value: 3", "value: 2"))
+        deadline = time.monotonic() + 30
+        while states(where).get(3) != "AVAILABLE" or ask(where, "GET", "/v1/models/other").status != 200:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_version_that_does_not_come_leaves_the_file_as_it_was(models: Path) -> None:
+    with labelled(models) as (config, where):
+        before = config.read_bytes()
+        publish(models, 3, source=1)
+        (models / "m" / "3" / "saved_model.pb").write_bytes(b"broken")
+        url = f"http://127.0.0.1:{where.rest_port}"
+        done = triptych("label", "m", "canary=3", "--config", config, "--url", url, "--wait", "2.5")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.splitlines()[-1] == (
+            f"triptych: {url} was to say within 2.5 s that version 3 of m is AVAILABLE, and says: LOADING; "
+            f"{config} is as it was"
+        )
+        assert config.read_bytes() == before
+        gone = "http://127.0.0.1:9"
+        done = triptych("label", "m", "new=1", "--config", config, "--url", gone, "--wait", "0.1")
+        assert "says: no answer (ConnectionError)" in done.stderr
+        assert config.read_bytes() == before
 
 
 def test_a_roll_back_is_taken_up_under_load_and_no_request_fails(models: Path, answers: dict[int, Ranked]) -> None:
