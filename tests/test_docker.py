@@ -119,6 +119,35 @@ def test_healthy_tells_whether_every_model_answers(tiny_version, tmp_path):
     assert healthy("plain") == (1, "")
 
 
+def test_healthy_reads_the_file_and_the_port_that_the_server_was_given(tiny_version, tmp_path):
+    def config(name: str, *models: str) -> str:
+        lines = "".join(f'config {{ name: "{model}" base_path: "/models/{model}" }}\n' for model in models)
+        (tmp_path / name).write_text(f"model_config_list {{\n{lines}}}\n")
+        return str(tmp_path / name)
+
+    def healthy(*flags: str) -> tuple[int, str]:
+        with subprocess.Popen([sys.executable, "-c", "input()", *flags], stdin=subprocess.PIPE) as server:
+            command = ["bash", str(CONFIG / "healthy.sh"), "", "", str(server.pid)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+            server.kill()
+        return done.returncode, done.stdout
+
+    good, bad = config("good", "plain", "user_biases"), config("bad", "nope")
+    with live(models=tiny_version.folder.parent.parent) as where:
+        port = f"--rest_api_port={where.rest_port}"
+        assert healthy(port, f"--model_config_file={good}") == (0, "")
+        assert healthy(port, f"--model_config_file={good}", "--model_config_file", bad)[0] == 1
+        several = [f"--model-config-file={bad}", f"--model-config-file={good}"]
+        assert healthy("--rest-port", str(where.rest_port), *several) == (0, "")
+        assert healthy(port, f"--model_config_file={bad}") == (1, "nope has no version that answers\n")
+
+
+def test_the_servers_threads_suffice_for_more_callers_than_cpus_and_the_file_is_read_seldom():
+    flags = dict(flag.removeprefix("--").split("=", 1) for flag in entry_point("Dockerfile")[1:])
+    assert int(flags["grpc_max_threads"]) == 64
+    assert int(flags["model_config_file_poll_wait_seconds"]) == 30
+
+
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: path.parent.name)
 def test_what_a_kustomization_names_is_there(path):
     (read,) = documents(path.read_text())
