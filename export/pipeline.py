@@ -50,7 +50,15 @@ def epochs(config: Config) -> int:
     return int(getattr(config, "epochs", 1))
 
 
-def export(model: Factorized, interactions: Interactions, origin: Origin, *, models: Path, keep: int) -> Path:
+def export(
+    model: Factorized,
+    interactions: Interactions,
+    origin: Origin,
+    *,
+    models: Path,
+    keep: int,
+    config: Path | None = None,
+) -> Path:
     """Publish a trained model as the next version of its folder under ``models``; returns the version's folder."""
 
     def write(staging: Path) -> None:
@@ -65,6 +73,6 @@ def export(model: Factorized, interactions: Interactions, origin: Origin, *, mod
         say(f"proving {origin.model} in a fresh process")
         prove(staging, model, interactions)
 
-    version = publish(models / origin.model, write=write, prove=prove_it, keep=keep)
+    version = publish(models / origin.model, write=write, prove=prove_it, keep=keep, config=config)
     say(f"published {version}")
     return version

@@ -52,6 +52,14 @@ def main() -> None:
         sys.exit(1)
 
 
+HELD = click.option(
+    "--config",
+    "held_by",
+    type=click.Path(path_type=Path),
+    help="a models.config whose versions are kept, too; the one in the models folder is always heeded",
+)
+
+
 def job(command: Callable[..., None]) -> Callable[..., None]:
     """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
     for option in (
@@ -68,6 +76,7 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("models", nargs=-1, type=flags.MODEL)
 @job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
+@HELD
 @click.option("--distribute", is_flag=True, help="train with the others that TF_CONFIG names; one publishes")
 @hyper_parameters
 def train(
@@ -77,6 +86,7 @@ def train(
     folder: Path,
     seed: int,
     keep: int,
+    held_by: Path | None = None,
     distribute: bool = False,
     **given: Any,
 ) -> None:
@@ -96,7 +106,7 @@ def train(
     publishes = cluster is None or cluster.publishes
     if publishes:  # what keeps a version from being published is told before the training, not after
         for model in models:
-            pipeline.prepare(folder / model)
+            pipeline.prepare(folder / model, config=held_by)
     interactions = pipeline.load(data)
     for model in models:
         name = recipe or MODELS[model].default
@@ -104,7 +114,7 @@ def train(
         with cluster.training() if cluster else nullcontext():
             trained = pipeline.train(origin, interactions)
         if publishes:
-            pipeline.export(trained, interactions, origin, models=folder, keep=keep)
+            pipeline.export(trained, interactions, origin, models=folder, keep=keep, config=held_by)
 
 
 @app.command()
@@ -112,7 +122,8 @@ def train(
 @click.option("--to", metavar="VERSION", type=int, help="go back to this one, not to the one before the newest")
 @click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
-def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
+@HELD
+def rollback(*, model: str, to: int | None, folder: Path, keep: int, held_by: Path | None) -> None:
     """Publish an earlier version's content as the next version, proven anew; a running server takes it up.
 
     Done twice it is undone. A model that bears labels is served at those versions only: move them with triptych label.
@@ -121,7 +132,7 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int) -> None:
     """
     from export.publishing.rollback import rollback as publish_again
 
-    source, version = publish_again(folder / model, to=to, keep=keep)
+    source, version = publish_again(folder / model, to=to, keep=keep, config=held_by)
     click.echo(f"published {printable(version)}, a copy of version {source}")
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from export.publishing.held import held, removable
 from serving.errors import Failure
 from serving.version.numbering import HIGHEST, version_entries
 
@@ -28,7 +29,7 @@ Step = Callable[[Path], None]
 _STAGING, _REMOVING, _FAILED = ".staging-", ".removing-", "failed-"
 
 
-def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
+def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3, config: Path | None = None) -> Path:
     """Write a version, prove it, and make it the newest of its model.
 
     Args:
@@ -36,6 +37,7 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
         write: writes the whole version into the folder it is given.
         prove: raises Failure when what was written does not answer as it must.
         keep: old versions left beside the new one. What is no folder is never removed; of a link, the link goes.
+        config: a models.config whose versions stay, too; that of the models folder is heeded in any case.
 
     Returns:
         The version's folder; its name is one more than the highest number there was.
@@ -44,7 +46,7 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
         Failure: the proof failed; nothing was published, and what was written is kept under a name that says so. Or
             see prepare.
     """
-    prepare(folder)
+    prepare(folder, config=config)
     with _staging(folder) as staging:
         write(staging)
         try:
@@ -58,21 +60,23 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3) -> Path:
             version = folder / str(_next(folder))
             staging.rename(version)
             _flush_entries(folder)
-            _prune(folder, keep)
+            _prune(folder, keep, config)
     return version
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, *, config: Path | None = None) -> None:
     """Make a model's folder and see that it takes one more version: to be asked before hours of training.
 
     Raises:
-        Failure: it is no folder, or its highest version is the highest that there can be.
+        Failure: it is no folder, its highest version is the highest that there can be, or a models.config that says
+            which versions have to stay cannot be read.
         OSError: it cannot be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Failure(f"{error.filename} is no folder, expected the folder of a model's versions") from None
+    held(folder, config)
     with _staging(folder):
         _next(folder)
 
@@ -133,10 +137,13 @@ def _sweep(folder: Path) -> None:
         _remove(path)
 
 
-def _prune(folder: Path, keep: int) -> None:
-    """Remove all but the newest version and ``keep`` before it, each renamed first so that no half of it is loaded."""
+def _prune(folder: Path, keep: int, config: Path | None) -> None:
+    """Remove all but the newest version, ``keep`` before it and those that a models.config labels or lists.
+
+    Each is renamed first, so that no half of it is loaded.
+    """
     entries = version_entries(folder)
-    for number in versions(folder)[: -1 - keep]:
+    for number in removable(folder, versions(folder)[: -1 - keep], config):
         doomed = folder / f"{_REMOVING}{number}-{uuid.uuid4().hex[:8]}"
         entries[number].rename(doomed)
         _remove(doomed)

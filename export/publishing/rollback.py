@@ -19,13 +19,14 @@ from serving.version.inspect import inspect
 from serving.version.numbering import version_entries
 
 
-def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int, Path]:
+def rollback(folder: Path, *, to: int | None = None, keep: int = 3, config: Path | None = None) -> tuple[int, Path]:
     """Publish a version's content again, as the newest of its model.
 
     Args:
         folder: the model's folder, ``models/<model>``.
         to: the version; None: the one before the newest, so that doing it twice undoes it.
         keep: old versions left beside the new one.
+        config: a models.config whose versions stay, too.
 
     Returns:
         The version that was copied, and the new version's folder.
@@ -37,7 +38,7 @@ def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int
     number = _choose(folder, to)
     source = version_entries(folder)[number]
     found = inspect(source)
-    prepare(folder)
+    prepare(folder, config=config)
 
     def write(staging: Path) -> None:
         _copy(source, staging)
@@ -45,7 +46,7 @@ def rollback(folder: Path, *, to: int | None = None, keep: int = 3) -> tuple[int
             content = json.dumps({**found.manifest, "copy_of": number}, indent=2)
             (staging / MANIFEST).write_text(content + "\n", encoding="utf-8")
 
-    return number, publish(folder, write=write, prove=prove_again, keep=keep)
+    return number, publish(folder, write=write, prove=prove_again, keep=keep, config=config)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -131,6 +131,48 @@ def test_every_file_and_folder_is_on_the_disk_before_the_rename_and_the_rename_b
     assert after[1].startswith("rename /1")
 
 
+def write_models_config(path: Path, name: str, base: str, specific: str, **labels: int) -> Path:
+    given = " ".join(f'version_labels {{ key: "{label}" value: {version} }}' for label, version in labels.items())
+    model = f'name: "{name}" base_path: "{base}" model_version_policy {{ specific {{ {specific} }} }} {given}'
+    path.write_text(f"model_config_list {{ config {{ {model} }} }}")
+    return path
+
+
+def test_versions_that_a_models_config_labels_or_lists_are_never_removed_and_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = write_models_config(tmp_path / "models.config", "m", "/models/m", "versions: 1 versions: 2", stable=1)
+    other = write_models_config(tmp_path / "other", "else", "/srv/m", "", canary=3)
+    for _ in range(6):
+        publish(tmp_path / "m", write=write_whole, prove=accept, keep=1, config=other)
+    assert versions(tmp_path / "m") == [1, 2, 3, 5, 6]
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        f"kept version 1 of m: {config} labels it stable",
+        f"kept version 2 of m: {config} lists it",
+        f"kept version 3 of m: {other} labels it canary",
+    ]
+
+
+def test_a_models_config_that_cannot_be_read_is_told_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "models.config").write_text("model_config_list {")
+    for named, sentence in ((None, "is no ModelServerConfig"), (tmp_path / "none", "is no ModelServerConfig")):
+        with pytest.raises(Failure, match=sentence):
+            publish(tmp_path / "m", write=pytest.fail, prove=accept, config=named)
+    (tmp_path / "models.config").unlink()
+    with pytest.raises(Failure, match="none cannot be read"):
+        publish(tmp_path / "m", write=pytest.fail, prove=accept, config=tmp_path / "none")
+
+
+def test_a_models_config_that_breaks_meanwhile_keeps_every_version(tmp_path: Path) -> None:
+    def write(staging: Path) -> None:
+        write_whole(staging)
+        (tmp_path / "models.config").write_text("model_config_list {")
+
+    publish(tmp_path / "m", write=write_whole, prove=accept, keep=0)
+    publish(tmp_path / "m", write=write, prove=accept, keep=0)
+    assert versions(tmp_path / "m") == [1, 2]
+
+
 def test_a_failed_proof_publishes_nothing_and_keeps_what_was_written_aside(tmp_path: Path) -> None:
     def refuse(staging: Path) -> None:
         raise Failure("score of user 7 is 1.5, expected 2.5")
