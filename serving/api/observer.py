@@ -55,7 +55,8 @@ class Observer:
             known = model if version is not None else ""
             self._requests.labels(known, code.name).inc()
             if code == Code.OK:
-                self._latency.labels(known, api.capitalize(), entrypoint).observe(1e6 * seconds)
+                label = api if entrypoint == "REST" else api.capitalize()  # so unlike in TensorFlow Serving, too
+                self._latency.labels(known, label, entrypoint).observe(1e6 * seconds)
 
     def loading(self, load: Callable[[str, int, Path], Servable]) -> Callable[[str, int, Path], Servable]:
         """Return ``load`` with its attempts counted."""

@@ -15,7 +15,7 @@ from serving.api.predict import Predictor, as_json, finish, model_spec, signatur
 from serving.api.routes import METHODS, Route, in_api, route, split
 from serving.engines.batching import Outputs
 from serving.engines.engine import Servable, Signature
-from serving.http.messages import HTML, JSON, Request, Respond, page
+from serving.http.messages import HTML, JSON, UNTYPED, Request, Respond, page
 from serving.json import examples
 from serving.json import replies as json_replies
 from serving.json import requests as json_requests
@@ -48,6 +48,8 @@ class RestApi:
             self._metrics(uri[1], respond)
         elif not in_api(uri[1]):
             respond(404, HTML, page(404))
+        elif request.method == b"OPTIONS":
+            respond(400, UNTYPED, b"")
         else:
             _Exchange(self, request, respond).begin(uri[1])
 
@@ -172,7 +174,8 @@ class _Exchange:
         self._observe(Code.OK)
 
     def _refuse(self, refusal: Refusal) -> None:
-        self._respond(HTTP[refusal.code], JSON, json_replies.error(refusal.message))
+        body = json_replies.error(refusal.message) if refusal.message else b""
+        self._respond(HTTP[refusal.code], JSON, body)
         self._observe(refusal.code)
 
     def _observe(self, code: Code) -> None:

@@ -52,7 +52,7 @@ def route(method: bytes, target: bytes) -> Route:
     """Return where a request of the API leads; ``target`` is the path with its query, which becomes part of a name.
 
     Raises:
-        Refusal: nowhere. (TensorFlow Serving leaves the body empty where a version is too large; a reason helps more.)
+        Refusal: nowhere; without a word where the version is too large a number, as TensorFlow Serving has it.
     """
     pattern = _PREDICTION if method == b"POST" else _MODEL if method == b"GET" else None
     match = pattern.fullmatch(target) if pattern else None
@@ -61,7 +61,7 @@ def route(method: bytes, target: bytes) -> Route:
     name, version, label, verb = match.groups()
     number = version_number(_text(version)) if version else None
     if version and number is None:
-        raise invalid(f"Failed to convert version: {_text(version)} to numeric.")
+        raise invalid("")
     if method == b"GET":
         verb = verb if verb == b"metadata" else b"status"
         if not name:

@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         if self._ended or request is None:
             return
         close = not request.keep_alive or self._server.draining or kind == HTML
-        self._write(status, kind, b"" if request.method == b"HEAD" else body, close=close)
+        self._write(status, kind, None if request.method == b"HEAD" else body, close=close)
         if not self._answering:
             self._answer()
 
@@ -158,11 +158,12 @@ class Connection(asyncio.Protocol):
         else:
             self._write(self._parser.refused, HTML, page(self._parser.refused), close=True)
 
-    def _write(self, status: int, kind: bytes, body: bytes, *, close: bool) -> None:
+    def _write(self, status: int, kind: bytes, body: bytes | None, *, close: bool) -> None:
         ending = b"Connection: close\r\n" if close else b""
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nDate: %b\r\nContent-Length: %d\r\n%b\r\n"
-        values = (status, reason(status).encode(), kind, self._server.date, len(body), ending)
-        self._transport.write(head % values + body)
+        length = b"" if body is None else b"Content-Length: %d\r\n" % len(body)  # libevent's HEAD has none
+        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nDate: %b\r\n%b%b\r\n"
+        values = (status, reason(status).encode(), kind, self._server.date, length, ending)
+        self._transport.write(head % values + (body or b""))
         if close:
             self._end()
 

@@ -8,6 +8,8 @@ from http import HTTPStatus
 
 JSON = b"application/json"
 HTML = b"text/html"
+UNTYPED = b"text/html; charset=ISO-8859-1"
+"""What libevent calls a body of which nothing was said; the connection stays, as it does not with its HTML pages."""
 
 
 @dataclass(frozen=True, kw_only=True)

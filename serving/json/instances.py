@@ -47,7 +47,8 @@ class _Column:
         if self.dtype == types_pb2.DT_STRING:
             return strings(flat, shape)
         wide = np.int64 if self.dtype in NARROW else KINDS[self.dtype].numpy
-        return np.array(flat, dtype=wide).astype(KINDS[self.dtype].numpy).reshape(shape)
+        with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+            return np.array(flat, dtype=wide).astype(KINDS[self.dtype].numpy).reshape(shape)
 
 
 def from_rows(instances: list[Any], wanted: Mapping[str, int]) -> dict[str, Array]:

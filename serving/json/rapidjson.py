@@ -2,8 +2,9 @@
 
 What the fast path must not decide: ``NaN`` and ``Infinity``, duplicate keys (all are kept; a look-up finds the first),
 strings that are no UTF-8 (kept as bytes), a lone low surrogate (kept), a lone high one (refused), numbers too large,
-whatever follows a NUL (ignored), nesting of any depth (nothing here recurses). A value is ``None``, ``bool``,
-``int`` (what fits 64 bits), ``float``, ``bytes`` (a string), ``list`` or ``Object``.
+nesting of any depth (nothing here recurses). Whatever follows the document is ignored: TensorFlow Serving has the
+parser stop when it is done. A value is ``None``, ``bool``, ``int`` (what fits 64 bits), ``float``, ``bytes`` (a
+string), ``list`` or ``Object``.
 """
 
 from __future__ import annotations
@@ -86,8 +87,6 @@ def parse(text: bytes) -> Any:
             raise ParseError(f"Expected {builder.expected}. at offset: {at}")
         builder.take(kind, value)
         at = match.end()
-    if not _END.match(text, at):
-        raise ParseError(f"The document root must not be followed by other values. at offset: {at}")
     return builder.root
 
 

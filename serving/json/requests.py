@@ -148,9 +148,11 @@ def _array(values: Any, dtype: int) -> Array | None:
     if dtype == types_pb2.DT_STRING:
         return strings(flat, tuple(shape))
     # 64 bits first: the narrow integers wrap, as TensorFlow's int_val does.
-    return np.array(flat, dtype=_WIDE.get(dtype, KINDS[dtype].numpy)).astype(KINDS[dtype].numpy).reshape(shape)
+    with np.errstate(over="ignore"):  # what is beyond float32 becomes infinite
+        return np.array(flat, dtype=_WIDE.get(dtype, KINDS[dtype].numpy)).astype(KINDS[dtype].numpy).reshape(shape)
 
 
+_LARGEST = 1.79e308  # of larger ones RapidJSON's last digit decides: it finds some of them infinite
 _WIDE = {types_pb2.DT_FLOAT: np.float64} | dict.fromkeys(json_values.NARROW, np.int64)
 
 
@@ -164,10 +166,8 @@ def _fits(flat: list[Any], dtype: int) -> bool:
         low, high = json_values.INTEGERS[dtype]
         return types <= {int} and (not flat or (low <= min(flat) and max(flat) <= high))
     if dtype in json_values.DECIMALS:
-        # Of the largest numbers RapidJSON's last digit decides: 3.4028234663852886e38, a float32, it finds too large.
-        largest = 0.999 * json_values.DECIMALS[dtype][1]
         return types <= {int, float} and all(
-            json_values.lossless(value, dtype) and -largest < value < largest for value in flat
+            json_values.lossless(value, dtype) and -_LARGEST < value < _LARGEST for value in flat
         )
     return False
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 import re
 from typing import Any
 
@@ -26,23 +25,17 @@ INTEGERS = dict.fromkeys(NARROW, _INT32) | {
 }
 """The lowest and highest JSON integer each integer dtype takes."""
 
-DECIMALS = {
-    types_pb2.DT_FLOAT: ((1 << 24) - 1, 3.4028234663852886e38),
-    types_pb2.DT_DOUBLE: ((1 << 53) - 1, 1.7976931348623157e308),
-}
-"""The largest JSON integer and the largest finite number each floating dtype takes."""
+DECIMALS = {types_pb2.DT_FLOAT: (1 << 24) - 1, types_pb2.DT_DOUBLE: (1 << 53) - 1}
+"""The largest JSON integer each floating dtype takes."""
 
 
 def lossless(value: float, dtype: int) -> bool:
-    """Tell whether a number fits a floating dtype: an integer exactly, a decimal within its range.
+    """Tell whether a number fits a floating dtype: an integer exactly; a decimal always, beyond the range as infinity.
 
     >>> lossless((1 << 24) - 1, types_pb2.DT_FLOAT), lossless(1 << 24, types_pb2.DT_FLOAT)
     (True, False)
     """
-    whole, largest = DECIMALS[dtype]
-    if type(value) is int:
-        return -whole <= value <= whole
-    return not math.isfinite(value) or -largest <= value <= largest
+    return type(value) is not int or -DECIMALS[dtype] <= value <= DECIMALS[dtype]
 
 
 def leaf(value: Any, dtype: int) -> Any:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -163,8 +164,13 @@ def test_the_same_move_in_one_step_is_refused_for_ever_and_keeps_every_other_cha
     with labelled(models) as (config, where):
         publish(models, 3, source=1)
         shutil.copytree(models / "m", models / "other")
-        one_step = config.read_text().replace("value: 2", "value: 3").replace("versions: 2", "versions: 2 versions: 3")
-        config.write_text(one_step + f'model_config_list {{ config {{ name: "other" base_path: "{models}/other" }} }}')
+        other = f'config {{ name: "other" base_path: "{models}/other" model_platform: "tensorflow" }}\n'
+        changes = (
+            ("value: 2", "value: 3"),
+            ("versions: 2", "versions: 2 versions: 3"),
+            ("config {", f"{other} config {{"),
+        )
+        config.write_text(reduce(lambda text, change: text.replace(*change, 1), changes, config.read_text()))
         time.sleep(3)  # three polls
         assert states(where) == {2: "AVAILABLE", 1: "AVAILABLE"}
         assert ask(where, "GET", "/v1/models/other").status == 404

@@ -132,7 +132,7 @@ def test_metrics_have_tensorflow_servings_names_and_access_lines_say_what_was_as
         assert "# TYPE :tensorflow:serving:request_count counter" in text
         assert "# TYPE :tensorflow:serving:request_latency histogram" in text
         assert (
-            ':tensorflow:serving:request_latency_count{API="Predict",entrypoint="REST",model_name="plain"} 1.0' in text
+            ':tensorflow:serving:request_latency_count{API="predict",entrypoint="REST",model_name="plain"} 1.0' in text
         )
         folder = tiny_version.folder.parent.parent / "plain" / "1"
         loads = f':tensorflow:cc:saved_model:load_attempt_count{{model_path="{folder}",status="success"}} 1.0'
