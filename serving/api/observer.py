@@ -1,30 +1,30 @@
-"""What a server tells of itself: Prometheus metrics under TensorFlow Serving's names, access lines in the log.
+"""What a server tells of itself: metrics for Prometheus, and a line for each request, as text or as JSON.
 
 Off by default, both: they are work for every request.
 """
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from serving.engines.engine import Servable
-from serving.errors import Failure
 from serving.printable import word
 from serving.wire.error_codes import Code
 
+if TYPE_CHECKING:
+    from serving.api.metrics import Metrics
+
+AccessLog = Literal["text", "json"] | None
+
+Load = Callable[[str, int, Path], Servable]
+
 access = logging.getLogger("triptych.access")
-
-PREFIX = ":tensorflow:serving:"
-_BUCKETS = tuple(10 * 1.8**power for power in range(33))
-"""TensorFlow Serving's latency buckets, in microseconds."""
-
-_COUNTERS = (
-    f"{PREFIX}request_count",
-    ":tensorflow:cc:saved_model:load_attempt_count",
-    ":tensorflow:cc:saved_model:load_latency",
-)
 
 
 class Observer:
@@ -33,78 +33,68 @@ class Observer:
     Attributes:
         path: where metrics are asked for, None for nowhere.
         active: whether `request` does anything.
+        metrics: what counts; None where there is no path.
     """
 
-    def __init__(self, *, path: str | None, log_access: bool) -> None:
+    def __init__(self, *, path: str | None, access_log: AccessLog) -> None:
         self.path = path.encode() if path else None
-        self.active = bool(path) or log_access
-        self._log_access = log_access
+        self.active = bool(path or access_log)
+        self.metrics: Metrics | None = None
+        self._access_log = access_log
         if path:
-            self._start_metrics()
+            from serving.api.metrics import Metrics  # its library is not loaded where nobody asks for metrics
+
+            self.metrics = Metrics()
 
     def request(
         self, *, entrypoint: str, api: str, model: str, version: int | None, signature: str, code: Code, seconds: float
     ) -> None:
         """Take note of an answered request."""
-        if self._log_access:
-            which = "" if version is None else version
-            line = "%s %s model=%s version=%s signature=%s status=%s ms=%.3f"
-            access.info(line, entrypoint, api, word(model), which, word(signature), code.name, 1e3 * seconds)
-        if self.path and api in ("predict", "classify", "regress"):
-            # TensorFlow Serving counts any name it is asked for; a caller could fill the memory with them.
-            known = model if version is not None else ""
-            self._requests.labels(known, code.name).inc()
-            if code == Code.OK:
-                label = api if entrypoint == "REST" else api.capitalize()  # so unlike in TensorFlow Serving, too
-                self._latency.labels(known, label, entrypoint).observe(1e6 * seconds)
+        if self._access_log:
+            said = {"entrypoint": entrypoint, "api": api, "model": model, "version": version, "signature": signature}
+            self._log({**said, "status": code.name, "ms": round(1e3 * seconds, 3)})
+        if self.metrics and api in ("predict", "classify", "regress"):
+            self.metrics.request(
+                entrypoint=entrypoint,
+                api=api,
+                model=model,
+                version=version,
+                signature=signature,
+                code=code,
+                seconds=seconds,
+            )
 
-    def loading(self, load: Callable[[str, int, Path], Servable]) -> Callable[[str, int, Path], Servable]:
+    def loading(self, load: Load) -> Load:
         """Return ``load`` with its attempts counted."""
-        if not self.path:
+        metrics = self.metrics
+        if metrics is None:
             return load
 
         def counted(model: str, version: int, path: Path) -> Servable:
+            start = time.perf_counter()
+            succeeded = False
             try:
                 servable = load(model, version, path)
-            except Failure:
-                self._loads.labels(str(path), "fail").inc()
-                raise
-            self._loads.labels(str(path), "success").inc()
+                succeeded = True
+            finally:
+                metrics.loaded(model, version, path, seconds=time.perf_counter() - start, succeeded=succeeded)
             return servable
 
         return counted
 
+    def unloaded(self, model: str, version: int) -> None:
+        """Take note of an unload."""
+        if self.metrics:
+            self.metrics.unloaded(model, version)
+
     def exposition(self) -> bytes:
         """Return the metrics as text, of all worker processes where there are several."""
-        import prometheus_client
-        from prometheus_client import multiprocess, values
+        return self.metrics.exposition() if self.metrics else b""
 
-        registry = self._registry
-        if values.ValueClass is not values.MutexValue:
-            registry = prometheus_client.CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        text = prometheus_client.generate_latest(registry)
-        for name in _COUNTERS:  # the library ends a counter's name in _total, TensorFlow Serving does not
-            text = text.replace(f"{name}_total".encode(), name.encode())
-        return b"".join(line + b"\n" for line in text.splitlines() if b"_created" not in line)
-
-    def _start_metrics(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram  # not loaded where nobody asks for metrics
-
-        self._registry = CollectorRegistry()
-        self._requests = Counter(
-            f"{PREFIX}request_count", "The total number of requests.", ("model_name", "status"), registry=self._registry
-        )
-        self._latency = Histogram(
-            f"{PREFIX}request_latency",
-            "Distribution of wall time (in microseconds) for Tensorflow Serving requests.",
-            ("model_name", "API", "entrypoint"),
-            buckets=_BUCKETS,
-            registry=self._registry,
-        )
-        self._loads = Counter(
-            ":tensorflow:cc:saved_model:load_attempt_count",
-            "The number of times a SavedModel was loaded.",
-            ("model_path", "status"),
-            registry=self._registry,
-        )
+    def _log(self, said: dict[str, object]) -> None:
+        if self._access_log == "json":
+            access.info(json.dumps({"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **said}))
+        else:
+            entrypoint, api, *rest = said.items()
+            named = " ".join(f"{key}={word('' if value is None else str(value))}" for key, value in rest)
+            access.info("%s %s %s", entrypoint[1], api[1], named)

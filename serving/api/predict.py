@@ -5,7 +5,8 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format, wrappers_pb2
 from google.protobuf.message import Message
@@ -18,14 +19,20 @@ from serving.repository.repository import Repository
 from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import Array, from_proto
 
+if TYPE_CHECKING:
+    from serving.api.metrics import Metrics
+
 SIGNATURE_DEF = "signature_def"
 
 
 class Predictor:
     """Runs signatures of whatever version it is given, each through its own batcher."""
 
-    def __init__(self, repository: Repository, pool: ThreadPoolExecutor, *, batching: bool) -> None:
+    def __init__(
+        self, repository: Repository, pool: ThreadPoolExecutor, *, batching: bool, metrics: Metrics | None = None
+    ) -> None:
         self.repository = repository
+        self._metrics = metrics
         self.pool = pool
         self._batching = batching
         # Keyed by the version itself, so that a batcher goes with it.
@@ -36,7 +43,9 @@ class Predictor:
         batchers = self._batchers.setdefault(servable, {})
         batcher = batchers.get(signature.name)
         if batcher is None:
-            batcher = batchers[signature.name] = Batcher(signature, self.pool, join=self._batching)
+            which = (servable.model, servable.version, signature.name)
+            ran = partial(self._metrics.ran, *which) if self._metrics else None
+            batcher = batchers[signature.name] = Batcher(signature, self.pool, join=self._batching, ran=ran)
         batcher.submit(inputs, done)
 
 

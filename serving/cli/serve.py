@@ -34,7 +34,13 @@ import click
 @click.option(
     "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
 )
-@click.option("--access-log/--no-access-log", default=False, show_default=True, help="One log line for each request.")
+@click.option(
+    "--access-log",
+    type=click.Choice(["text", "json"]),
+    is_flag=False,
+    flag_value="text",
+    help="One log line for each request, as text (if nothing is said) or as JSON.",
+)
 def serve(
     *,
     models: Path | None,
@@ -46,7 +52,7 @@ def serve(
     workers: int,
     monitoring_config_file: Path | None,
     batching: bool,
-    access_log: bool,
+    access_log: Literal["text", "json"] | None,
 ) -> None:
     r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 

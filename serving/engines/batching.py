@@ -44,13 +44,17 @@ class _Waiting:
     inputs: dict[str, Array]
     rows: int  # 0: must be run alone
     done: Done
+    since: float
 
 
 class Batcher:
-    """Runs one signature of one loaded version for whoever asks, on the event loop it is made in."""
+    """Runs one signature of a loaded version for whoever asks, on the loop it is made in; ``ran`` hears of each run."""
 
-    def __init__(self, signature: Signature, pool: ThreadPoolExecutor, *, join: bool) -> None:
+    def __init__(
+        self, signature: Signature, pool: ThreadPoolExecutor, *, join: bool, ran: Callable[..., None] | None = None
+    ) -> None:
         self._signature = signature
+        self._ran = ran
         self._loop = asyncio.get_running_loop()
         self._pool = pool
         self._join = join and in_contract(signature)
@@ -65,7 +69,7 @@ class Batcher:
             done(Refusal(Code.RESOURCE_EXHAUSTED, f"{MAX_WAITING} requests already wait for this signature"))
             return
         rows = rows_of(self._signature, inputs) if self._join else 0
-        self._queue.append(_Waiting(inputs, rows, done))
+        self._queue.append(_Waiting(inputs, rows, done, time.perf_counter() if self._ran else 0.0))
         if not self._planned and self._running < _THREADS:
             self._planned = True
             self._loop.call_soon(self._start)
@@ -109,6 +113,8 @@ class Batcher:
             except Exception:  # one of them is to blame, and only that one shall hear it
                 answers = [self._alone(one) for one in batch]
         took = time.perf_counter() - start
+        if self._ran:
+            self._ran(requests=len(batch), rows=sum(map(_count, batch)), waited=start - batch[0].since)
         self._seconds = took if self._seconds == math.inf else 0.8 * self._seconds + 0.2 * took
         return answers
 
@@ -139,6 +145,10 @@ class Batcher:
     def _finish(self, batch: Sequence[_Waiting], answers: Sequence[Outputs | Refusal]) -> None:
         for one, answer in zip(batch, answers, strict=True):
             one.done(answer)
+
+
+def _count(one: _Waiting) -> int:
+    return one.rows or math.prod(next(iter(one.inputs.values())).shape[:1])
 
 
 _THREADS = min(4, os.cpu_count() or 1)

@@ -39,15 +39,23 @@ class _Version:
 
 
 class Repository:
-    """Loads and unloads what ``sources`` lists; start it with `start`, end it with `stop`.
+    """Loads and unloads what ``sources`` lists; start it with `start`, end it with `stop`. ``unloaded`` hears of these.
 
     Attributes:
         now: what can be answered at this instant.
     """
 
-    def __init__(self, sources: Sources, load: Load, *, poll_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        sources: Sources,
+        load: Load,
+        *,
+        poll_seconds: float = 1.0,
+        unloaded: Callable[[str, int], None] = lambda model, version: None,
+    ) -> None:
         self._sources = sources
         self._load = load
+        self._unloaded = unloaded
         self._poll_seconds = poll_seconds
         self._models: dict[str, dict[int, _Version]] = {}
         self._known: dict[str, ModelSource] = {}
@@ -143,6 +151,7 @@ class Repository:
             if number not in keep and version.state != State.END:
                 log.info("model %s version %d: unloaded", name, number)
                 version.state, version.servable, version.error = State.END, None, ""
+                self._unloaded(name, number)
 
     def _publish(self) -> None:
         servables = {}

@@ -18,7 +18,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from serving.api.observer import Observer
+from serving.api.observer import AccessLog, Observer, access
 from serving.api.predict import Predictor
 from serving.api.rest import RestApi
 from serving.api.rpc import MODEL, PREDICTION, RpcApi
@@ -48,7 +48,7 @@ class Config:
     workers: int = 1
     monitoring_config_file: Path | None = None
     batching: bool = True
-    access_log: bool = False
+    access_log: AccessLog = None
     poll_seconds: float = 1.0
     limits: Limits = field(default_factory=Limits)
     share_ports: bool = False
@@ -93,16 +93,16 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
 
 async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.Event) -> None:
     """Serve on the running event loop until ``ending`` is set; see `run`."""
-    observer = Observer(path=monitoring_path(config.monitoring_config_file), log_access=config.access_log)
+    observer = Observer(path=monitoring_path(config.monitoring_config_file), access_log=config.access_log)
     load = observer.loading(partial(engine.load, engine=config.engine))
-    repository = Repository(config.sources(), load, poll_seconds=config.poll_seconds)
+    repository = Repository(config.sources(), load, poll_seconds=config.poll_seconds, unloaded=observer.unloaded)
     with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
         await asyncio.to_thread(repository.start)
         try:
             if not repository.now.known():
                 where = config.model_config_file or config.models
                 raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
-            predictor = Predictor(repository, pool, batching=config.batching)
+            predictor = Predictor(repository, pool, batching=config.batching, metrics=observer.metrics)
             http = HttpServer(RestApi(predictor, observer, body_limit=config.limits.body), config.limits)
             rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
             healthy = health.aio.HealthServicer()
@@ -167,12 +167,15 @@ async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServ
     return server, port
 
 
-def set_up_logging(*, access_log: bool) -> None:
-    """Send log lines to stderr: warnings always, loads and unloads, and each request if asked for."""
+def set_up_logging(*, access_log: AccessLog) -> None:
+    """Send log lines to stderr: warnings always, loads and unloads, and each request if asked for, as text or JSON."""
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.INFO)
-    logging.getLogger("triptych.access").setLevel(logging.INFO if access_log else logging.WARNING)
+    access.setLevel(logging.INFO if access_log else logging.WARNING)
+    if access_log == "json" and access.propagate:  # whole lines of JSON, which carry their own time
+        access.propagate = False
+        access.addHandler(logging.StreamHandler())
 
 
 def one_of_many(config: Config) -> Config:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,11 +14,12 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 
 import grpc
 import psutil
 import pytest
-from live import ask, predict, process
+from live import ask, live, predict, process
 
 BODY = {"instances": ["1"]}
 
@@ -60,6 +62,8 @@ def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_vers
         assert {answer.status for answer in answers} == {200}
         assert len({answer.body for answer in answers}) == 1
         assert metric(where, ":tensorflow:serving:request_count", model_name="plain", status="OK") == 40
+        which = {"model": "plain", "version": "1", "signature": "serving_default", "entrypoint": "REST"}
+        assert metric(where, "triptych_requests_total", **which, status="OK") == 40
         workers[0].kill()
         end = time.monotonic() + 30
         while len([one for one in children(running) if one.pid != workers[0].pid]) < 2:
@@ -147,6 +151,56 @@ def test_metrics_have_tensorflow_servings_names_and_access_lines_say_what_was_as
         "REST predict model=plain version=1 signature=serving_default status=INVALID_ARGUMENT ms=?",
         "REST predict model=none version= signature= status=NOT_FOUND ms=?",
         "GRPC predict model= version= signature= status=INVALID_ARGUMENT ms=?",
+    ]
+
+
+def test_metrics_know_signatures_batches_loads_and_memory_and_nothing_that_callers_made_up(tiny_version, tmp_path):
+    for number in ("1", "2"):
+        shutil.copytree(tiny_version.folder, tmp_path / "m" / number)
+    monitoring = tmp_path / "monitoring"
+    monitoring.write_text("prometheus_config { enable: true }")
+    with live(models=tmp_path, monitoring_config_file=monitoring) as where:
+        recommend = {"user_id": ["1", "2"], "k": [2, 2], "exclude": [[""]] * 2, "unseen": [False] * 2}
+        for _ in range(3):
+            assert predict(where, "m", {"signature_name": "recommend", "inputs": recommend}).status == 200
+        assert predict(where, "m", {"signature_name": "recommend", "inputs": {**recommend, "k": [0, 1]}}).status == 400
+        for wrong in ("m", "made-up"):
+            assert predict(where, wrong, {"signature_name": "made-up", "instances": ["1"]}).status in (400, 404)
+        which = {"model": "m", "version": "2", "signature": "recommend"}
+        asked = {**which, "entrypoint": "REST"}
+        assert metric(where, "triptych_requests_total", **asked, status="OK") == 3
+        assert metric(where, "triptych_requests_total", **asked, status="INVALID_ARGUMENT") == 1
+        assert metric(where, "triptych_request_seconds_count", **asked) == 3
+        assert metric(where, "triptych_batch_rows_sum", **which) == 8
+        assert metric(where, "triptych_batch_requests_count", **which) == 4
+        assert metric(where, "triptych_waiting_seconds_count", **which) == 4
+        assert metric(where, "triptych_loaded", model="m", version="2") == 1
+        assert metric(where, "triptych_loads_total", model="m", version="2", status="success") == 1
+        assert metric(where, "triptych_load_seconds_count", model="m") == 1
+        text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
+        assert "made-up" not in text
+        assert float(re.search(r"^triptych_resident_bytes (\S+)$", text, re.MULTILINE)[1]) > 10e6
+        shutil.copytree(tiny_version.folder, tmp_path / "staged")
+        (tmp_path / "staged").rename(tmp_path / "m" / "3")
+        end = time.monotonic() + 30
+        while metric(where, "triptych_unloads_total", model="m", version="2") != 1:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert metric(where, "triptych_loaded", model="m", version="2") is None
+
+
+def test_access_lines_are_json_if_asked_whatever_callers_put_into_names(tiny_version):
+    with process("--models", models(tiny_version), "--access-log", "json") as (running, where):
+        assert predict(where, "plain", BODY).status == 200
+        assert predict(where, "a%0Ab%22", BODY).status == 404
+        running.terminate()
+        log = running.communicate(timeout=30)[1]
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert all(line.pop("ms") > 0 and datetime.fromisoformat(line.pop("time")) for line in lines)
+    common = {"entrypoint": "REST", "api": "predict"}
+    assert lines == [
+        {**common, "model": "plain", "version": 1, "signature": "serving_default", "status": "OK"},
+        {**common, "model": 'a\nb"', "version": None, "signature": "", "status": "NOT_FOUND"},
     ]
 
 
