@@ -31,6 +31,7 @@ ORDER = [
     "export/__init__",
     "serving/cli",
     "serving/server",
+    "serving/hosting",
     "serving/api",
     "serving/config",
     "serving/bench",

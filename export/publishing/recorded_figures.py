@@ -20,36 +20,53 @@ from export.waist.config import Config
 FILE = Path(__file__).with_name("figures.json")
 DIGITS = 4
 
+BASELINE = "baseline"
+"""What stands for the recipe in a baseline's line."""
+
 
 def figures(model: str, config: Config, interactions: Interactions, *, file: Path = FILE) -> dict[str, Any] | None:
-    """Look up what was measured of a model with these values on this data, by protocol; None: it was not measured."""
+    """Look up what was measured of a model with these values on this data, by protocol; None: it was not measured.
+
+    Beside a protocol's figures are those of the baselines that were measured by it, as ``baselines``.
+    """
     kept = _read(file)
     if kept.get("data") != interactions.fingerprint():
         return None
     for entry in kept["models"]:
         if entry["model"] == model and entry["config"] == asdict(config):
-            return dict(entry["protocols"])
+            baselines = kept.get("baselines", {})
+            return {
+                protocol: {**measured, **({"baselines": baselines[protocol]} if protocol in baselines else {})}
+                for protocol, measured in entry["protocols"].items()
+            }
     return None
 
 
 def record(
     protocol: str, lines: Sequence[dict[str, Any]], interactions: Interactions, *, machine: str, file: Path = FILE
 ) -> None:
-    """Keep lines of ``leaderboard.summary`` for models with a recipe as it is; other models and protocols stay."""
+    """Keep lines of ``leaderboard.summary`` for models with a recipe as it is, and for baselines; all others stay."""
     data, kept = interactions.fingerprint(), _read(file)
-    models = kept["models"] if kept.get("data") == data else []
+    same = kept.get("data") == data
+    models, baselines = (kept["models"], kept.get("baselines", {})) if same else ([], {})
     for line in lines:
+        if line["recipe"] == BASELINE:
+            baselines.setdefault(protocol, {})[line["model"]] = _means(line)
+            continue
         config = asdict(MODELS[line["model"]].recipes[line["recipe"]])
         mine = [entry for entry in models if entry["model"] == line["model"] and entry["config"] == config]
         if not mine:  # also what was measured with values that this recipe had before goes
             models = [one for one in models if (one["model"], one["recipe"]) != (line["model"], line["recipe"])]
             mine = [{"model": line["model"], "recipe": line["recipe"], "config": config, "protocols": {}}]
             models += mine
-        means = {name: round(value[0], DIGITS) for name, value in line.items() if isinstance(value, tuple)}
         deviations = {f"{name}_sd": round(line[name][1], DIGITS) for name in ("ndcg@10",) if line["seeds"] > 1}
-        mine[0]["protocols"][protocol] = {"seeds": line["seeds"], "machine": machine, **means, **deviations}
-    text = json.dumps({"data": data, "models": models}, indent=1, ensure_ascii=False)
+        mine[0]["protocols"][protocol] = {"seeds": line["seeds"], "machine": machine, **_means(line), **deviations}
+    text = json.dumps({"data": data, "models": models, "baselines": baselines}, indent=1, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")
+
+
+def _means(line: dict[str, Any]) -> dict[str, float]:
+    return {name: round(value[0], DIGITS) for name, value in line.items() if isinstance(value, tuple)}
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rich.console import Console
 from export import pipeline
 from export.models.registry import MODELS
 from export.progress import bar, say
+from export.publishing.recorded_figures import BASELINE
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
 from export.quality.leaderboard import Entry, Run
@@ -42,7 +43,7 @@ def measure(
     runs = [
         _run(entry, parts, seed + more, config=epochs.get((entry.name, entry.recipe)))
         for entry in entries
-        for more in range(seeds if entry.recipe != leaderboard.BASELINE or entry.name == "ials" else 1)
+        for more in range(seeds if entry.recipe != BASELINE or entry.name == "ials" else 1)
     ]
     Console(width=None if os.isatty(1) else 160).print(leaderboard.table(protocol, runs))
     if json_file:
@@ -50,8 +51,7 @@ def measure(
     if report_folder:
         say(f"wrote {html_report.write(report_folder, parts, runs)}")
     if record:
-        lines = leaderboard.summary([run for run in runs if run.recipe != leaderboard.BASELINE])
-        record_figures(protocol, lines, interactions, machine=_machine())
+        record_figures(protocol, leaderboard.summary(runs), interactions, machine=_machine())
 
 
 def tune_model(model: str, *, trials: int, data: str, seed: int, json_file: Path | None) -> None:

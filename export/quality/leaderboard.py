@@ -22,14 +22,12 @@ from scipy import sparse
 from export.data.interactions import Ints
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
+from export.publishing.recorded_figures import BASELINE
 from export.quality.baselines import BASELINES
 from export.quality.evaluation import Outcome, Scorer, Scores, evaluate
 from export.quality.protocols import Split
 from export.waist.config import Config
 from export.waist.factorized import Factorized, OnEpoch, quiet
-
-BASELINE = "baseline"
-"""What stands for the recipe in a baseline's rows."""
 
 SHOWN = ("ndcg@10", "recall@10", "recall@100", "precision@10", "map@10", "mrr", "hit_rate@10", "coverage@10")
 """The figures of the table on the terminal; JSON has all."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from serving.cli import folders, serve
+from serving.cli import folders, hosting, serve
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +16,7 @@ def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
 
 
-for command in (folders.inspect, folders.config, folders.label, serve.serve):
+for command in (folders.inspect, folders.config, folders.label, serve.serve, hosting.pack, hosting.card):
     app.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ import click
 
 
 @click.command()
+@click.argument("started_as", required=False, type=click.Choice(["serve"]), metavar="")  # SageMaker's, to the image
 @click.option(
     "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
 )
@@ -43,6 +45,7 @@ import click
 )
 def serve(
     *,
+    started_as: str | None,
     models: Path | None,
     model_config_file: Path | None,
     host: str,
@@ -57,6 +60,7 @@ def serve(
     r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
     New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
+    On Vertex AI and SageMaker it answers their routes on their port, too: docs/hosting.md.
 
     \b
     Example:
@@ -65,14 +69,19 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving.hosting.platforms import find_platform
     from serving.server import server
     from serving.server import workers as several
 
+    platform = find_platform(os.environ, started_as_serve=started_as is not None)
+    if platform and platform.models:
+        models, model_config_file = platform.models, None
     config = server.Config(
         models=models or (Path("models") if model_config_file is None else None),
         model_config_file=model_config_file,
+        platform=platform,
         host=host,
-        rest_port=rest_port,
+        rest_port=platform.port if platform else rest_port,
         grpc_port=grpc_port,
         engine=engine,
         workers=workers,

@@ -25,7 +25,10 @@ from serving.api.rpc import MODEL, PREDICTION, RpcApi
 from serving.engines import engine
 from serving.engines.batching import new_pool
 from serving.errors import Failure
-from serving.http.messages import Limits
+from serving.hosting.platforms import Platform
+from serving.hosting.platforms import sources as hosted_folder
+from serving.hosting.routes import HostedRoutes
+from serving.http.messages import Handler, Limits
 from serving.http.server import HttpServer
 from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
@@ -49,6 +52,7 @@ class Config:
     monitoring_config_file: Path | None = None
     batching: bool = True
     access_log: AccessLog = None
+    platform: Platform | None = None
     poll_seconds: float = 1.0
     limits: Limits = field(default_factory=Limits)
     share_ports: bool = False
@@ -57,7 +61,7 @@ class Config:
         """Return what lists the models to serve."""
         if self.model_config_file is not None:
             return from_config(self.model_config_file)
-        return from_folder(self.models or Path("models"))
+        return (from_folder if self.platform is None else hosted_folder)(self.models or Path("models"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +107,10 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
                 where = config.model_config_file or config.models
                 raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
             predictor = Predictor(repository, pool, batching=config.batching, metrics=observer.metrics)
-            http = HttpServer(RestApi(predictor, observer, body_limit=config.limits.body), config.limits)
+            api: Handler = RestApi(predictor, observer, body_limit=config.limits.body)
+            if config.platform:
+                api = HostedRoutes(api, config.platform, repository)
+            http = HttpServer(api, config.limits)
             rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
             healthy = health.aio.HealthServicer()
             rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy)

@@ -177,6 +177,14 @@ def test_recorded_figures_are_found_for_the_same_values_and_data_only(data: Inte
     assert found is not None
     assert found["random-80-20"]["ndcg@10"] == round(run.outcome.figures()["ndcg@10"], 4)
     assert set(found) == {"random-80-20", "temporal"}
+    baseline = leaderboard.run(leaderboard.baselines()[0], parts, seed=1)
+    recorded_figures.record("temporal", leaderboard.summary([baseline]), data, machine="here", file=file)
+    again = recorded_figures.figures("lightfm", config, data, file=file)
+    assert again is not None
+    measured = {name: round(value, 4) for name, value in baseline.outcome.figures().items()}
+    kept = again["temporal"].pop("baselines")[baseline.name]
+    assert {name: kept[name] for name in measured} == measured
+    assert again == found
     assert recorded_figures.figures("lightfm", replace(config, epochs=11), data, file=file) is None
     assert recorded_figures.figures("lightfm", config, parts.train, file=file) is None
 

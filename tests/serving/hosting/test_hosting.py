@@ -1,0 +1,216 @@
+"""What hosting platforms ask of a container, and the archives that they take, held to their published descriptions."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import yaml
+from click.testing import CliRunner
+from live import ask, live, predict
+
+from export.publishing.agreement import requests
+from serving.cli.commands import app
+from serving.contract import MANIFEST, SIGNATURES, twin_output
+from serving.errors import Failure
+from serving.hosting import platforms
+from serving.hosting.platforms import Platform, find_platform
+
+VERTEX = {
+    "AIP_HTTP_PORT": "8080",
+    "AIP_HEALTH_ROUTE": "/v1/endpoints/7/deployedModels/8",
+    "AIP_PREDICT_ROUTE": "/v1/endpoints/7/deployedModels/8:predict",
+}
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_vertex_ai_is_known_by_its_variables_and_sagemaker_by_its_argument(tmp_path, monkeypatch):
+    monkeypatch.setattr(platforms, "SAGEMAKER_MODELS", tmp_path / "model")
+    assert find_platform({}, started_as_serve=False) is None
+    vertex = find_platform({**VERTEX, "TRIPTYCH_MODEL": "lightfm"}, started_as_serve=False)
+    health, predicted = VERTEX["AIP_HEALTH_ROUTE"], VERTEX["AIP_PREDICT_ROUTE"]
+    assert vertex == Platform(port=8080, health=health, predict=predicted, model="lightfm")
+    sagemaker = Platform(port=8080, health="/ping", predict="/invocations")
+    assert find_platform({}, started_as_serve=True) == sagemaker
+    (tmp_path / "model" / "7").mkdir(parents=True)
+    found = find_platform({"SAGEMAKER_BIND_TO_PORT": "9090"}, started_as_serve=True)
+    assert found == Platform(port=9090, health="/ping", predict="/invocations", models=tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"AIP_HTTP_PORT": "http"}, "AIP_HTTP_PORT is 'http', expected a port from 0 to 65535"),
+        ({"AIP_HEALTH_ROUTE": ""}, "AIP_HEALTH_ROUTE is '', expected a path as in /health"),
+    ],
+)
+def test_what_a_variable_should_not_hold_is_one_sentence(change, sentence):
+    with pytest.raises(Failure, match=sentence):
+        find_platform({**VERTEX, **change}, started_as_serve=False)
+
+
+def hosted(**options) -> Platform:
+    return Platform(port=0, health="/ping", predict="/invocations", **options)
+
+
+def test_the_routes_of_a_platform_answer_as_the_api_does(tiny_versions):
+    models = tiny_versions["plain"].folder.parent.parent
+    rows = [{"user_id": "1", "k": 2, "exclude": [""], "unseen": False}]
+    with live(models=models, platform=hosted(model="plain")) as where:
+        assert (ask(where, "GET", "/ping").status, ask(where, "GET", "/ping?x=1").body) == (200, b"{}")
+        assert ask(where, "POST", "/ping", "{}").status == 404
+        for body in ({"instances": ["1"]}, {"signature_name": "recommend", "instances": rows}, {"instances": 5}):
+            wanted = predict(where, "plain", body)
+            found = ask(where, "POST", "/invocations", json.dumps(body))
+            assert (found.status, found.kind, found.body) == (wanted.status, wanted.kind, wanted.body)
+        with_parameters = {"instances": rows, "parameters": {"signature_name": "recommend"}}  # Vertex AI passes no more
+        wanted = predict(where, "plain", {"signature_name": "recommend", "instances": rows})
+        assert ask(where, "POST", "/invocations", json.dumps(with_parameters)).body == wanted.body
+        assert ask(where, "POST", "/invocations", '{"parameters": 5, "instances": ["1"]}').status == 200
+        assert ask(where, "POST", "/invocations", '{"parameters": ').status == 400
+
+
+def test_of_several_models_one_is_to_be_named(tiny_versions):
+    models = tiny_versions["plain"].folder.parent.parent
+    with (
+        pytest.raises(Failure, match=r"4 models \(.*\) and one route: name the model"),
+        live(models=models, platform=hosted()),
+    ):
+        pass
+    with (
+        pytest.raises(Failure, match="TRIPTYCH_MODEL is 'nope', expected one of: history, item_biases"),
+        live(models=models, platform=hosted(model="nope")),
+    ):
+        pass
+
+
+def test_what_is_packed_for_sagemaker_is_served_as_sagemaker_unpacks_it(tiny_version, tmp_path):
+    models = tmp_path / "two_tower"
+    for number in ("6", "7"):
+        shutil.copytree(tiny_version.folder, models / number)
+    for name in ("a", "b"):
+        assert run("pack", models / "6", models / "7", "--out", tmp_path / name) == f"{tmp_path / name}\n"
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    with tarfile.open(tmp_path / "a", "r:gz") as archive:
+        assert {name.split("/")[0] for name in archive.getnames()} == {"6", "7"}
+        assert "7/saved_model.pb" in archive.getnames()
+        archive.extractall(tmp_path / "model", filter="data")
+    with live(models=tmp_path / "model", platform=hosted()) as where:
+        assert ask(where, "GET", "/ping").status == 200
+        found = ask(where, "POST", "/invocations", '{"instances": ["1"]}').json["predictions"][0]["item"]
+    with live(models=tiny_version.folder.parent.parent) as where:
+        assert predict(where, "user_biases", {"instances": ["1"]}).json["predictions"][0]["item"] == found
+
+
+def test_what_is_packed_for_triton_is_a_model_for_each_signature_that_answers_alone(tiny_version, tmp_path):
+    shutil.copytree(tiny_version.folder, tmp_path / "tiny" / "7")
+    out = tmp_path / "repository"
+    printed = run("pack", tmp_path / "tiny", "--for", "triton", "--out", out).split()
+    assert printed == [str(out / f"tiny_{name}") for name in sorted(SIGNATURES)]
+    triton = {"string": "TYPE_STRING", "int32": "TYPE_INT32", "bool": "TYPE_BOOL", "float32": "TYPE_FP32"}
+    for name, signature in SIGNATURES.items():
+        text = (out / f"tiny_{name}" / "config.pbtxt").read_text()
+        assert text.splitlines()[:3] == [f'name: "tiny_{name}"', 'backend: "onnxruntime"', "max_batch_size: 0"]
+        found = re.findall(
+            r'^(input|output) \{ name: "(\w+)" data_type: (\w+) dims: \[ (.*) \] \}$', text, re.MULTILINE
+        )
+        given = {(side, tensor): (kind, len(dims.split(","))) for side, tensor, kind, dims in found}
+        inputs = {("input", one): (triton[t.dtype], len(t.shape)) for one, t in signature.inputs.items()}
+        outputs = {
+            ("output", twin_output(name, one)): (triton[t.dtype], len(t.shape)) for one, t in signature.outputs.items()
+        }
+        assert given == inputs | outputs
+    asked = {name: inputs for name, inputs in requests(tiny_version.interactions)}
+    for name, inputs in asked.items():
+        session = ort.InferenceSession(out / f"tiny_{name}" / "7" / "model.onnx", providers=["CPUExecutionProvider"])
+        expected = getattr(tiny_version.recommender, name)(**inputs)
+        answer = dict(zip(SIGNATURES[name].outputs, session.run(None, inputs), strict=True))
+        np.testing.assert_allclose(answer["score"], expected["score"].numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["{m}/a/1", "{m}/b/1"], "versions of a, b, expected those of one model"),
+        (["{m}/a/1", "--out", "{m}/there"], "there is there already, expected the name of a new file"),
+        (["{m}/a/1", "--for", "triton", "--out", "{m}/out"], "no ONNX twin in .*: export this version again"),
+        (["{m}/notes"], "notes is no version folder, expected one with a number for a name"),
+        (["{m}/none"], "none is no folder"),
+    ],
+)
+def test_what_cannot_be_packed_is_one_sentence(tmp_path, arguments, sentence):
+    for folder in ("a/1", "b/1", "notes"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "saved_model.pb").touch()
+    (tmp_path / "there").touch()
+    with pytest.raises(Failure, match=sentence):
+        run("pack", *(each.format(m=tmp_path) for each in arguments))
+    assert not (tmp_path / "out").exists()
+
+
+FIGURES = {
+    "random-80-20": {
+        "seeds": 5,
+        "machine": "a machine",
+        "ndcg@10": 0.4502,
+        "recall@10": 0.245,
+        "baselines": {"popular": {"ndcg@10": 0.2085}},
+    }
+}
+
+
+def manifest(**change) -> dict:
+    data = {"name": "100k", "fingerprint": "4f0e", "users": 943, "items": 1664, "interactions": 100000}
+    made = {"contract": 1, "model": "two_tower", "recipe": "tuned", "config": {"epochs": 3}, "seed": 42, "data": data}
+    return {**made, "figures": FIGURES, "packages": {"numpy": "2.4"}, "created": "2026-11-25T10:00:00Z", **change}
+
+
+def card(folder: Path, content: dict | None) -> tuple[dict, str]:
+    if content is not None:
+        (folder / MANIFEST).write_text(json.dumps(content))
+    head, _, body = run("card", folder).removeprefix("---\n").partition("---\n")
+    return yaml.safe_load(head), body
+
+
+def test_a_model_card_has_the_head_that_hubs_read_and_the_figures_with_their_baselines(tiny_version, tmp_path):
+    folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
+    head, body = card(folder, manifest())
+    assert (head["license"], head["license_name"], head["datasets"]) == ("other", "movielens", ["movielens-100k"])
+    (result,) = head["model-index"][0]["results"]
+    assert head["model-index"][0]["name"] == "two_tower"
+    assert result["dataset"] == {"type": "100k", "name": "100k", "split": "random-80-20"}
+    assert {one["type"]: one["value"] for one in result["metrics"]} == {"ndcg@10": 0.4502, "recall@10": 0.245}
+    assert "# two_tower, version 7" in body
+    assert "| random-80-20 | two_tower, mean of 5 seeds, on a machine | 0.4502 | 0.245 |" in body
+    assert "| random-80-20 | popular (baseline) | 0.2085 |" in body
+    for part in (
+        "943 users, 1,664 items, 100,000 interactions",
+        "`tuned`, seed 42",
+        "| epochs | 3 |",
+        "not for commerc",
+    ):
+        assert part in body
+    run("card", folder, "--out", tmp_path / "card.md")
+    assert (tmp_path / "card.md").read_text() == run("card", folder)
+
+
+def test_a_card_claims_no_licence_and_no_figure_that_a_version_does_not_carry(tiny_version, tmp_path):
+    folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
+    head, body = card(folder, manifest(figures=None, data={"name": "shop: orders.csv"}))
+    assert {"license", "datasets", "model-index"}.isdisjoint(head)
+    assert "The licence of the data is not recorded" in body
+    assert "Not measured with these values on this data" in body
+    (folder / MANIFEST).unlink()
+    with pytest.raises(Failure, match="that names its model: `triptych train` writes one"):
+        card(folder, None)
