@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKS := .venv/.checks
 
-.PHONY: help demo lint check test docker-test lock
+.PHONY: help demo lint check test docker-test audit lock
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -32,6 +32,14 @@ test: lint  ## every check
 docker-test: $(CHECKS)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh
 
+# Both in an environment of their own. The first asks PyPI which of the locked versions have known holes, and fails where
+# that cannot be asked; of bandit's rules ruff's S rules, in `make lint`, are most.
+audit: $(CHECKS)  ## known holes in the locked packages, bandit on the code; needs the package index
+	@$(BIN)/uv venv --quiet --allow-existing .venv/audit
+	@$(BIN)/uv pip install --quiet --python .venv/audit/bin/python --require-hashes -r requirements/audit.lock
+	.venv/audit/bin/bandit --quiet --configfile pyproject.toml --recursive export serving lightfm_adapter
+	.venv/audit/bin/pip-audit --strict --require-hashes --disable-pip -r requirements/all.lock
+
 # Made anew when a lock changes; left unmarked when it does not end, so that the next run goes on.
 $(READY): requirements/uv.lock requirements/build.lock requirements/train.lock pyproject.toml .ci/setup
 	@$(PYTHON) .ci/setup
@@ -50,4 +58,5 @@ lock:  ## renew the lock files
 	$(LOCK) -c requirements/all.lock --extra train pyproject.toml -o requirements/train.lock
 	$(LOCK) -c requirements/all.lock --group build -o requirements/build.lock
 	$(LOCK) --group uv -o requirements/uv.lock
+	$(LOCK) --group audit -o requirements/audit.lock
 	$(LOCK) -c requirements/all.lock --extra serve pyproject.toml -o requirements/serve.lock

@@ -34,7 +34,7 @@ class Patient:
             except ServerError as error:
                 if error.status not in BUSY:
                     raise
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret hangs on it
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # nosec B311
         try:
             return self._transport.predict(target, signature, inputs)
         except ServerError as error:

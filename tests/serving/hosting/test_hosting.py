@@ -131,7 +131,7 @@ def test_what_is_packed_for_triton_is_a_model_for_each_signature_that_answers_al
             ("output", twin_output(name, one)): (triton[t.dtype], len(t.shape)) for one, t in signature.outputs.items()
         }
         assert given == inputs | outputs
-    asked = {name: inputs for name, inputs in requests(tiny_version.interactions)}
+    asked = dict(requests(tiny_version.interactions))
     for name, inputs in asked.items():
         session = ort.InferenceSession(out / f"tiny_{name}" / "7" / "model.onnx", providers=["CPUExecutionProvider"])
         expected = getattr(tiny_version.recommender, name)(**inputs)
