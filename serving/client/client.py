@@ -155,8 +155,6 @@ class Client:
             yield self._transport.predict(self._target, signature, part)
 
 
-
-
 def _rows(answer: Arrays) -> Iterator[tuple[Sequence[str], Sequence[float], bool | None]]:
     known = answer["known"].tolist() if "known" in answer else [None] * len(answer["item"])
     return zip(answer["item"].tolist(), answer["score"].tolist(), known, strict=True)

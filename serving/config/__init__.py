@@ -1,1 +1,1 @@
-"""TensorFlow Serving's configuration files: written, read, labels moved; uses version and proto."""
+"""TensorFlow Serving's configuration files: written, read, labels moved; uses client, repository, version, proto."""
