@@ -218,7 +218,7 @@ def test_prometheus_scrapes_and_the_dashboard_shows_what_a_server_tells(tiny_ver
     known = set(re.findall(r"^([\w:]+)", told, re.MULTILINE))
     asked = {name for query in queries for name in re.findall(r":tensorflow:[\w:]+|triptych_\w+", query)}
     assert asked - {"triptych_unloads_total"} <= known  # which nothing has counted yet
-    assert len({name for name in asked if name.startswith("triptych_")}) == 10
+    assert len({name for name in asked if name.startswith("triptych_")}) == 11
     assert len(queries) == len({panel["id"] for panel in dashboard["panels"]}) == 13
 
 
