@@ -9,6 +9,7 @@ import click
 from serving.errors import Failure
 from serving.version.saved_model import is_saved_model
 
+FOLDER = click.Path(path_type=Path, file_okay=False)
 PARQUET = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -18,7 +19,7 @@ PARQUET = click.Path(path_type=Path, dir_okay=False)
 @click.option("-k", default=100, show_default=True, type=click.IntRange(min=1), help="how many items for each user")
 @click.option("--unseen", is_flag=True, help="leave out what a user already had when the model was trained")
 @click.option("--users", "users_file", type=PARQUET, help="only these: a text file with an id in each line")
-@click.option("--models", type=click.Path(path_type=Path), default="models", show_default=True, help="models folder")
+@click.option("--models", type=FOLDER, default="models", show_default=True, help="models folder")
 def batch(*, version: str, out: Path, k: int, unseen: bool, users_file: Path | None, models: Path) -> None:
     """Write each user's list into one Parquet file: user_id, items, scores, known.
 
@@ -33,6 +34,28 @@ def batch(*, version: str, out: Path, k: int, unseen: bool, users_file: Path | N
     users = _users(users_file) if users_file else None
     count = write(Job(version=find_version(version, models), k=k, unseen=unseen), out, users)
     click.echo(f"wrote the lists of {count:,} users to {out}")
+
+
+@click.command()
+@click.argument("version", metavar="MODEL_OR_VERSION")
+@click.option("--out", "folder", type=FOLDER, required=True, help="the folder to write into")
+@click.option("--models", type=FOLDER, default="models", show_default=True, help="models folder")
+def embeddings(*, version: str, folder: Path, models: Path) -> None:
+    """Write a version's vectors: users.parquet and items.parquet, vectors.tsv and metadata.tsv for the projector.
+
+    The dot product of a user's vector and an item's ranks as the model does.
+
+    Example: triptych embeddings two_tower --out embeddings
+    """
+    found = find_version(version, models)
+    from export.cli.quality import with_tensorflow
+
+    with_tensorflow()
+    from export.bulk.embeddings import write_embeddings
+
+    written = write_embeddings(found, folder)
+    users, items = len(written.users), len(written.items)
+    click.echo(f"wrote {users:,} users and {items:,} items, {written.items.shape[1]} components each, to {folder}")
 
 
 def find_version(named: str, models: Path) -> Path:

@@ -17,7 +17,7 @@ import click
 
 from export import interrupt
 from export.cli import flags
-from export.cli.bulk import batch
+from export.cli.bulk import batch, embeddings
 from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.quality import FOLDER, bench_index, evaluate, tune, with_tensorflow
 from export.models.registry import LEFT_OUT, MODELS
@@ -26,6 +26,7 @@ from serving.errors import Failure
 from serving.printable import printable
 
 app.add_command(batch)
+app.add_command(embeddings)
 app.add_command(evaluate)
 app.add_command(tune)
 bench.add_command(bench_index)

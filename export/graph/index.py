@@ -64,6 +64,11 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
         values, columns = self.best(self.scores(queries), self._k if k is None else k)
         return values, self.identifiers(columns)
 
+    @property
+    def candidates(self) -> tf.Variable:
+        """The matrix: `[d, columns]`, a candidate's vector in each of the first ``size`` columns."""
+        return self._candidates
+
     def scores(self, queries: tf.Tensor) -> tf.Tensor:
         """Multiply `[b, d]` vectors with all candidates: `[b, columns]`, those past ``size`` 0."""
         return self._compute_score(queries, self._candidates)

@@ -31,6 +31,9 @@ from serving.errors import Failure
 
 Answer = dict[str, tf.Tensor]
 
+QUERIES, CANDIDATES = "queries", "candidates"
+"""What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`, and the items' columns, `[d + 2, n]`."""
+
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
 
 
@@ -68,6 +71,8 @@ class Recommender(tf.Module):
         signatures = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
+        setattr(kept, QUERIES, self.queries)
+        setattr(kept, CANDIDATES, self.index.candidates)
         tf.saved_model.save(kept, str(path), signatures=signatures)
 
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
