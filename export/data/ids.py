@@ -13,11 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from export.data.interactions import Ints, Names
+from export.data.interactions import Bools, Ints, Names
 from export.data.pieces import Piece
 from serving.errors import Failure
-
-Bools = npt.NDArray[np.bool_]
 
 LONGEST = 1000
 """Characters of an id at the most: what is longer is no name but a text, or rows that an open quotation mark swallowed,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.object_]
 """Ids as Python's str, each as wide as it is: ``numpy.str_`` is as wide as its longest cell in every row."""
@@ -29,6 +30,7 @@ class Interactions:
         user: `[n]` index into ``users`` of each interaction.
         item: `[n]` index into ``items`` of each interaction.
         timestamp: `[n]` seconds since 1970, all zero where the source has no time.
+        place: `[n]` place of each interaction in its source, for a protocol that goes by it; None: nobody asked.
         user_tags: per user its features, such as ``("gender:F", "occupation:writer")``; empty where unknown.
         item_tags: per item its features, such as ``("genre:Comedy", "year:1995")``; empty where unknown.
     """
@@ -38,6 +40,7 @@ class Interactions:
     user: Ints
     item: Ints
     timestamp: Ints
+    place: Ints | None = None
     user_tags: Tags = field(default=())
     item_tags: Tags = field(default=())
 
@@ -80,6 +83,7 @@ class Interactions:
         user: Ints,
         item: Ints,
         timestamp: Ints,
+        place: Ints | None = None,
         user_tags: Tags = (),
         item_tags: Tags = (),
     ) -> Interactions:
@@ -92,13 +96,20 @@ class Interactions:
             user=user[order],
             item=item[order],
             timestamp=timestamp[order],
-            user_tags=user_tags,
-            item_tags=item_tags,
+            place=None if place is None else place[order],
+            user_tags=user_tags or ((),) * len(users),
+            item_tags=item_tags or ((),) * len(items),
         )
 
-    def rows(self, where: npt.NDArray[np.bool_] | Ints) -> Interactions:
+    def rows(self, where: Bools | Ints) -> Interactions:
         """Keep only some interactions, by `[n]` mask or by index; users and items stay as they are."""
-        return replace(self, user=self.user[where], item=self.item[where], timestamp=self.timestamp[where])
+        place = None if self.place is None else self.place[where]
+        user, item, timestamp = self.user[where], self.item[where], self.timestamp[where]
+        return replace(self, user=user, item=item, timestamp=timestamp, place=place)
+
+    def has_times(self) -> bool:
+        """Tell whether there is any order in time: a source without times has zero for all."""
+        return len(self) > 0 and bool(np.ptp(self.timestamp))
 
     def popularity(self) -> Ints:
         """Count the interactions of each item: `[n_items]`."""

@@ -24,11 +24,13 @@ import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
+from tensorflow_datasets.core.hashing import Hasher
 from tensorflow_datasets.structured import movielens as tfds_movielens
 
 from export.data import mirror
 from export.data.ids import Ids, index
-from export.data.interactions import Interactions, Ints
+from export.data.interactions import Bools, Interactions, Ints
+from export.data.numbers import chosen
 from export.data.pieces import Piece
 from export.data.source import SIZES
 from export.progress import say
@@ -37,11 +39,12 @@ from serving.errors import Failure
 PROBE_SECONDS = 8.0
 """How long GroupLens may take to answer a first word; TFDS itself would retry for minutes before it gives up."""
 _BATCH = 16384
-_NAMED = {"user_id": "user_id", "item": "movie_title"}
 _RECORD = {
     "user_id": tf.io.FixedLenFeature((), tf.string),
+    "movie_id": tf.io.FixedLenFeature((), tf.string),
     "movie_title": tf.io.FixedLenFeature((), tf.string),
     "movie_genres": tf.io.RaggedFeature(tf.int64),
+    "user_rating": tf.io.FixedLenFeature((), tf.float32),
     "timestamp": tf.io.FixedLenFeature((), tf.int64),
     "user_gender": tf.io.FixedLenFeature((), tf.int64),
     "bucketized_user_age": tf.io.FixedLenFeature((), tf.float32),
@@ -50,8 +53,11 @@ _RECORD = {
 """What is read of a record; the sizes above 1m have nothing of users."""
 
 
-def load(size: str = "100k") -> Interactions:
+def load(size: str = "100k", *, min_rating: float | None = None, movie_ids: bool = False) -> Interactions:
     """Read MovieLens, fetching and preparing it the first time; an item is a movie's title.
+
+    With ``movie_ids`` an item is a movie's id, of which some share a title, and rows keep their place in the original
+    file.
 
     Raises:
         Failure: unknown size, nothing to fetch it from, a wrong checksum, no space left, or a damaged cache
@@ -73,7 +79,7 @@ def load(size: str = "100k") -> Interactions:
             f"could not prepare {name}: {_first_line(error)}; run the same command again once mended"
         ) from error
     try:
-        return _read(builder)
+        return _read(builder, size, min_rating, movie_ids)
     except (ValueError, tf.errors.OpError) as error:
         shutil.rmtree(builder.data_dir, ignore_errors=True)
         raise Failure(
@@ -117,33 +123,39 @@ def _unreachable(url: str) -> str | None:
     return None
 
 
-def _read(builder: Any) -> Interactions:
+def _read(builder: Any, size: str, min_rating: float | None, movie_ids: bool) -> Interactions:
     """Read a prepared data set in batches; ValueError when it holds fewer rows than it says."""
     users, items = Ids("user_id"), Ids("item")
     moments: list[Ints] = []
     user_tags: dict[str, tuple[str, ...]] = {}
     item_tags: dict[str, tuple[str, ...]] = {}
     genres = builder.info.features["movie_genres"].feature.names
+    likes: list[Bools] = []
+    named = {"user_id": "user_id", "item": "movie_id" if movie_ids else "movie_title"}
     rows = 0
     for batch in _batches(builder):
-        columns = {ours: pa.array(batch[theirs]).cast(pa.string()) for ours, theirs in _NAMED.items()}
-        piece = Piece(path=Path(builder.data_dir), first=rows, columns=columns, named=_NAMED, text=False)
+        columns = {ours: pa.array(batch[theirs]).cast(pa.string()) for ours, theirs in named.items()}
+        piece = Piece(path=Path(builder.data_dir), first=rows, columns=columns, named=named, text=False)
         users.add(piece)
         items.add(piece)
         moments.append(batch["timestamp"])
+        if min_rating is not None:
+            likes.append(batch["user_rating"] >= min_rating)
         _add_new(user_tags, columns["user_id"], partial(_user_tags, batch))
         _add_new(item_tags, columns["item"], partial(_item_tags, batch, genres))
         rows += len(piece)
     if rows != builder.info.splits["train"].num_examples:
         raise ValueError(f"{rows} rows, expected {builder.info.splits['train'].num_examples}")
-    user_names, user = index(*users.codes(), slice(None))
-    item_names, item = index(*items.codes(), slice(None))
+    like = chosen(f"MovieLens {size}", min_rating, likes)
+    user_names, user = index(*users.codes(), like)
+    item_names, item = index(*items.codes(), like)
     return Interactions.of(
         users=user_names,
         items=item_names,
         user=user,
         item=item,
-        timestamp=np.concatenate(moments),
+        timestamp=np.concatenate(moments)[like],
+        place=_places(rows)[like] if movie_ids else None,
         user_tags=tuple(user_tags[name] for name in user_names.tolist()),
         item_tags=tuple(item_tags[name] for name in item_names.tolist()),
     )
@@ -154,6 +166,12 @@ def _batches(builder: Any) -> Iterator[dict[str, Any]]:
     specs = {key: spec for key, spec in _RECORD.items() if key in builder.info.features}
     records = tf.data.TFRecordDataset(builder.info.splits["train"].filepaths)
     return records.batch(_BATCH).map(lambda batch: tf.io.parse_example(batch, specs)).as_numpy_iterator()
+
+
+def _places(rows: int) -> Ints:
+    """Find the place in GroupLens' file of each record: `[n]`. TFDS keeps them in order of a hash of that place."""
+    hasher = Hasher("train")
+    return np.array(sorted(range(rows), key=[hasher.hash_key(row) for row in range(rows)].__getitem__), np.int64)
 
 
 def _add_new(tags: dict[str, tuple[str, ...]], names: Any, read: Callable[[int], tuple[str, ...]]) -> None:

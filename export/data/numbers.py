@@ -1,8 +1,11 @@
-"""Times and ratings as they come in, checked in columns; the one cell that is none is named by its row."""
+"""Times and ratings as they come in, checked in columns, and which rows count as a like.
+
+The one cell that is no time or no number is named by its row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from export.data.interactions import Ints
+from export.data.interactions import Bools, Ints
 from export.data.pieces import Piece
+from export.progress import say
 from serving.errors import Failure
 
 Floats = npt.NDArray[np.float64]
@@ -57,6 +61,22 @@ def times(piece: Piece, name: str) -> Ints:
     found = _seconds(column)
     piece.refuse(name, ~(np.abs(found) < FARTHEST), TIME)
     return np.floor(found).astype(np.int64)
+
+
+def chosen(name: str, min_rating: float | None, likes: Sequence[Bools]) -> Bools | slice:
+    """Choose the rows that count, given in pieces whether a rating is high enough, and say what is left out.
+
+    Raises:
+        Failure: nothing is left.
+    """
+    if min_rating is None:
+        say(f"ratings are not read: each row of {name} counts as a like; --min-rating N leaves lower ones out")
+        return slice(None)
+    like = np.concatenate(likes)
+    say(f"{np.count_nonzero(~like):,} of {len(like):,} rows are left out: their ratings are below {min_rating:g}")
+    if not like.any():
+        raise Failure(f"{name} has no rating of at least {min_rating:g}: pass a lower --min-rating")
+    return like
 
 
 def _seconds(column: Any) -> Floats:

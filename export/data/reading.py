@@ -11,13 +11,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from export.data.files import find
-from export.data.ids import Bools, Ids, index
-from export.data.interactions import Interactions, Ints
-from export.data.numbers import numbers, times
+from export.data.ids import Ids, index
+from export.data.interactions import Bools, Interactions, Ints
+from export.data.numbers import chosen, numbers, times
 from export.data.pieces import Piece
 from export.data.source import OPTIONAL, REQUIRED, Source
 from export.data.tables import read_pieces
-from export.progress import say
 from serving.errors import Failure
 
 
@@ -31,7 +30,9 @@ def load(source: Source) -> Interactions:
         return read(source)
     from export.data import movielens
 
-    return movielens.load(source.name)
+    if source.columns:
+        raise Failure(f"--columns is for files of your own, and {source.name} is none: MovieLens has its columns")
+    return movielens.load(source.name, min_rating=source.min_rating, movie_ids=source.movie_ids)
 
 
 def read(source: Source) -> Interactions:
@@ -55,7 +56,7 @@ def read(source: Source) -> Interactions:
             likes.append(numbers(piece, "rating") >= source.min_rating)
     if first is None:
         raise Failure(f"{source.name} holds no interactions, expected at least one row of user_id and item")
-    like = _likes(source, likes)
+    like = chosen(source.name, source.min_rating, likes)
     user_names, user = index(*users.codes(), like)
     item_names, item = index(*items.codes(), like)
     time = np.concatenate(moments)[like] if moments else np.zeros(len(user), np.int64)
@@ -77,17 +78,3 @@ def _alike(first: Piece, piece: Piece) -> None:
         with_it, without = (first, piece) if "timestamp" in first.columns else (piece, first)
         name = piece.named["timestamp"]
         raise Failure(f"{without.path} has no column {name!r}, and {with_it.path} has one: expected it in all or none")
-
-
-def _likes(source: Source, likes: list[Bools]) -> Bools | slice:
-    """Choose the rows that count, and say what is left out."""
-    if source.min_rating is None:
-        say(f"ratings are not read: each row of {source.name} counts as a like; --min-rating N leaves lower ones out")
-        return slice(None)
-    like = np.concatenate(likes)
-    say(
-        f"{np.count_nonzero(~like):,} of {len(like):,} rows are left out: their ratings are below {source.min_rating:g}"
-    )
-    if not like.any():
-        raise Failure(f"{source.name} has no rating of at least {source.min_rating:g}: pass a lower --min-rating")
-    return like

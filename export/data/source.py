@@ -29,6 +29,7 @@ class Source:
         separator: what parts the columns of a text file; None: found from its first line.
         encoding: of text files; None: UTF-8, or what a byte order mark says.
         min_rating: read only rows with this rating or a higher one; None: every row, and no rating.
+        movie_ids: of MovieLens, take movie ids for items, not titles, and keep each row's place in the original file.
     """
 
     data: tuple[str, ...] = ("100k",)
@@ -36,6 +37,7 @@ class Source:
     separator: str | None = None
     encoding: str | None = None
     min_rating: float | None = None
+    movie_ids: bool = False
 
     @property
     def name(self) -> str:

@@ -1,0 +1,110 @@
+"""What is read: the flags of every command that takes data, and `triptych data`, which shows what comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from export.data.source import Source, columns, separator
+
+if TYPE_CHECKING:  # numpy comes with it
+    from export.data.interactions import Interactions
+
+Command = Callable[..., Any]
+
+FILE = click.Path(path_type=Path, dir_okay=True)
+SHOWN = 5
+"""Items that are shown."""
+
+FLAGS = (
+    click.option(
+        "--data",
+        multiple=True,
+        default=["100k"],
+        show_default=True,
+        help="MovieLens size, or a file (.csv, .tsv, .dat, .parquet …) or folder of parts; may be repeated",
+    ),
+    click.option(
+        "--columns",
+        multiple=True,
+        metavar="OURS=THEIRS,…",
+        help="what user_id, item, rating and timestamp are called in the files: user_id=userId,item=movieId",
+    ),
+    click.option("--separator", help="what parts the columns of text files; found when not given"),
+    click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
+    click.option("--min-rating", type=float, help="read only rows with at least this rating; each row when not given"),
+)
+
+
+def data_flags(command: Command) -> Command:
+    """Add the flags that say what is read; ``source`` takes them out of what the command is given."""
+    for option in reversed(FLAGS):
+        command = option(command)
+    return command
+
+
+def source(given: dict[str, Any]) -> Source:
+    """Take the flags of ``data_flags`` out of those given.
+
+    Raises:
+        Failure: one of them cannot be meant.
+    """
+    return Source(
+        data=tuple(given.pop("data")),
+        columns=columns(given.pop("columns")),
+        separator=separator(given.pop("separator")),
+        encoding=given.pop("encoding"),
+        min_rating=given.pop("min_rating"),
+    )
+
+
+def load(source: Source) -> Interactions:
+    """Read interactions: files of one's own without TensorFlow, so that what is wrong with them is told at once.
+
+    Raises:
+        Failure: see ``export.data.reading.load``.
+    """
+    from export.data import reading
+
+    if not source.own:
+        from export.cli.quality import with_tensorflow
+
+        with_tensorflow()
+    return reading.load(source)
+
+
+@click.command("data")
+@data_flags
+def show_data(**given: Any) -> None:
+    """Read data as training would, and show what comes of it: rows, users, items, times, tags.
+
+    Example: triptych data --data ratings.csv --columns user_id=userId,item=movieId
+    """
+    interactions = load(source(given))
+    click.echo(f"{len(interactions):,} interactions of {_some('users', interactions.users)}")
+    click.echo(f"with {_some('items', interactions.items)}")
+    click.echo(_times(interactions))
+    popularity = interactions.popularity()
+    best = sorted(range(len(popularity)), key=lambda item: (-popularity[item], item))[:SHOWN]
+    click.echo("most of them with " + ", ".join(f"{interactions.items[i]!r} ({popularity[i]:,})" for i in best))
+    for side, tags in (("users", interactions.user_tags), ("items", interactions.item_tags)):
+        kinds = sorted({tag.partition(":")[0] for own in tags for tag in own})
+        if kinds:
+            click.echo(f"tags of {side}: {', '.join(kinds)}; {sum(map(bool, tags)):,} of them have some")
+
+
+def _some(kind: str, names: Any) -> str:
+    """Count ids, and show the first of them as they are spelt."""
+    more = ", …" if len(names) > SHOWN else ""
+    return f"{len(names):,} {kind}: {', '.join(map(repr, names[:SHOWN].tolist()))}{more}"
+
+
+def _times(interactions: Interactions) -> str:
+    if not interactions.has_times():
+        return "no times"
+    ends = interactions.timestamp.min(), interactions.timestamp.max()
+    first, last = (str(end.astype("datetime64[s]")).replace("T", " ") for end in ends)
+    return f"from {first} to {last} UTC"
