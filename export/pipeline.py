@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from export.data import reading
 from export.data.interactions import Interactions
-from export.data.source import Source
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
 from export.progress import bar, say
@@ -15,23 +13,14 @@ from export.publishing import manifest
 from export.publishing.manifest import Origin
 from export.publishing.names import write_names
 from export.publishing.proof import prove
-from export.publishing.publish import prepare, publish
+from export.publishing.publish import publish
 from export.publishing.twin import write_twin
 from export.publishing.warmup_requests import write_warmup
 from export.waist.config import Config
 from export.waist.factorized import Factorized
 from serving.contract import TWIN
 
-__all__ = ["Origin", "epochs", "export", "load", "prepare", "train"]
-
-
-def load(data: str) -> Interactions:
-    """Read interactions: files of one's own by their path, or MovieLens by its size (``100k``).
-
-    Raises:
-        Failure: see ``export.data.reading.load``.
-    """
-    return reading.load(Source(data=(data,)))
+__all__ = ["Origin", "epochs", "export", "train"]
 
 
 def train(origin: Origin, interactions: Interactions) -> Factorized:

@@ -16,11 +16,14 @@ from typing import Any
 import click
 
 from export import interrupt
-from export.cli import flags
+from export.cli import data, flags
 from export.cli.bulk import batch, embeddings
+from export.cli.data import data_flags, show_data
 from export.cli.flags import configure, hyper_parameters, those_given
-from export.cli.quality import FOLDER, bench_index, evaluate, tune, with_tensorflow
+from export.cli.heavy import with_tensorflow
+from export.cli.quality import FOLDER, SEED, bench_index, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
+from export.publishing.publish import prepare
 from serving.cli.commands import app, bench
 from serving.errors import Failure
 from serving.printable import printable
@@ -29,6 +32,7 @@ app.add_command(batch)
 app.add_command(embeddings)
 app.add_command(evaluate)
 app.add_command(tune)
+app.add_command(show_data)
 bench.add_command(bench_index)
 
 
@@ -64,13 +68,12 @@ HELD = click.option(
 def job(command: Callable[..., None]) -> Callable[..., None]:
     """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
     for option in (
-        click.option("--seed", default=42, show_default=True, help="the same seed gives the same model"),
+        click.option("--seed", default=42, show_default=True, type=SEED, help="the same seed gives the same model"),
         click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder"),
-        click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP),
         click.option("--recipe", type=flags.RECIPE, help=flags.RECIPE_HELP),
     ):
         command = option(command)
-    return command
+    return data_flags(command)
 
 
 @app.command(epilog=flags.MODELS_HELP)
@@ -83,7 +86,6 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 def train(
     models: tuple[str, ...],
     recipe: str | None,
-    data: str,
     folder: Path,
     seed: int,
     keep: int,
@@ -97,21 +99,22 @@ def train(
     """
     able = tuple(name for name, model in MODELS.items() if model.distributes)
     models = models or (able if distribute else tuple(MODELS))
+    source = data.source(given)
     values = those_given(models, given)
     configs = {model: configure(model, recipe, values) for model in models}
     unable = [model for model in models if model not in able]
     if distribute and unable:
         raise Failure(f"{', '.join(unable)}: trained on one machine only; --distribute goes with {', '.join(able)}")
-    pipeline = with_tensorflow()
     cluster = _cluster() if distribute else None
+    interactions = data.load(source)
     publishes = cluster is None or cluster.publishes
     if publishes:  # what keeps a version from being published is told before the training, not after
         for model in models:
-            pipeline.prepare(folder / model, config=held_by)
-    interactions = pipeline.load(data)
+            prepare(folder / model, config=held_by)
+    pipeline = with_tensorflow()
     for model in models:
         name = recipe or MODELS[model].default
-        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=data)
+        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.name)
         with cluster.training() if cluster else nullcontext():
             trained = pipeline.train(origin, interactions)
         if publishes:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from export.data.source import Source, columns, separator
+from export.cli.heavy import with_tensorflow
+from export.data.source import SIZES, Source, columns, separator
 
 if TYPE_CHECKING:  # numpy comes with it
     from export.data.interactions import Interactions
 
 Command = Callable[..., Any]
 
-FILE = click.Path(path_type=Path, dir_okay=True)
 SHOWN = 5
 """Items that are shown."""
 
@@ -25,7 +24,8 @@ FLAGS = (
         multiple=True,
         default=["100k"],
         show_default=True,
-        help="MovieLens size, or a file (.csv, .tsv, .dat, .parquet …) or folder of parts; may be repeated",
+        help=f"MovieLens of this size ({', '.join(SIZES)}), or a file (.csv, .tsv, .dat, .parquet …) or a folder of "
+        "such files; may be repeated",
     ),
     click.option(
         "--columns",
@@ -70,8 +70,6 @@ def load(source: Source) -> Interactions:
     from export.data import reading
 
     if not source.own:
-        from export.cli.quality import with_tensorflow
-
         with_tensorflow()
     return reading.load(source)
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from export.data.source import SIZES
 from export.models.registry import MODELS
 from export.waist.config import Config
 from export.waist.model import Model
@@ -21,7 +20,6 @@ RECIPE = click.Choice(tuple(dict.fromkeys(recipe for model in MODELS.values() fo
 _RUNS = " or ".join(dict.fromkeys(model.default for model in MODELS.values()))
 RECIPE_HELP = f"named set of hyper-parameters  [default: {_RUNS}]"
 MODELS_HELP = "\b\nModels:\n" + "\n".join(f"  {name:<10} {model.summary}" for name, model in MODELS.items())
-DATA_HELP = f"MovieLens of this size ({', '.join(SIZES)}), or a .csv or .parquet file"
 
 
 def hyper_parameters(command: Command) -> Command:

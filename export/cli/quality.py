@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
-from export.cli import flags
+from export.cli import data, flags
+from export.cli.data import data_flags
 from export.cli.flags import configure, hyper_parameters, those_given
+from export.cli.heavy import with_tensorflow
 from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = ("protocol", "data", "seed", "seeds", "baselines", "json_file", "report_folder", "record")
+EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "record")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
-PROTOCOLS = "random-80-20", "temporal", "ua", "new-users"
+LAST_SEED = 2**32 - 1
+"""What numpy and LightFM take for a seed at the most."""
+
+SEED = click.IntRange(0, LAST_SEED)
+BY_ITEM = "by-item-75-25"
+PROTOCOLS = "random-80-20", "temporal", "ua", "new-users", BY_ITEM
 """Those of ``export.quality.protocols``, which takes numpy to ask."""
 
 
@@ -39,8 +46,8 @@ def bench_index() -> None:
     "--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True, help="which part is held out"
 )
 @click.option("--recipe", "recipes", multiple=True, type=flags.RECIPE, help=f"{flags.RECIPE_HELP}; may be repeated")
-@click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP)
-@click.option("--seed", default=42, show_default=True, help="the first seed of training")
+@data_flags
+@click.option("--seed", default=42, show_default=True, type=SEED, help="the first seed of training")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="how many seeds to train with")
 @click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="popular, item_knn, ease and ials too"
@@ -54,7 +61,7 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
 
     Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
     """
-    options = {name: given.pop(name) for name in EVALUATE}
+    source, options = data.source(given), {name: given.pop(name) for name in EVALUATE}
     models = models or tuple(MODELS)
     values = those_given(models, given)
     configs: dict[str, dict[str, Config]] = {}
@@ -63,19 +70,22 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
             configs.setdefault(recipe, {})[model] = configure(model, recipe, values)
     if options["record"] and values:
         raise Failure("--record keeps the figures of recipes as they are, expected no hyper-parameter beside it")
+    if options["seed"] + options["seeds"] > LAST_SEED + 1:
+        raise Failure(f"--seed {options['seed']} and {options['seeds']} --seeds go past the last seed, {LAST_SEED}")
+    interactions = data.load(replace(source, movie_ids=options["protocol"] == BY_ITEM))
     with_tensorflow()
     from export.quality.jobs import measure
 
-    measure(configs, **options)
+    measure(configs, interactions, **options)
 
 
 @click.command()
 @click.argument("model", type=flags.MODEL)
 @click.option("--trials", default=20, show_default=True, type=click.IntRange(min=1), help="recipes to try")
-@click.option("--data", default="100k", show_default=True, help=flags.DATA_HELP)
-@click.option("--seed", default=42, show_default=True, help="of the search and of training")
+@data_flags
+@click.option("--seed", default=42, show_default=True, type=SEED, help="of the search and of training")
 @click.option("--json", "json_file", type=FILE, help="write the space and every trial")
-def tune(model: str, trials: int, data: str, seed: int, json_file: Path | None) -> None:
+def tune(model: str, trials: int, seed: int, json_file: Path | None, **given: Any) -> None:
     """Search a model's hyper-parameters on validation parts of the training data.
 
     Example: triptych tune two_tower --trials 40 --json tuned.json
@@ -83,16 +93,8 @@ def tune(model: str, trials: int, data: str, seed: int, json_file: Path | None) 
     if not MODELS[model].space:
         others = ", ".join(name for name, one in MODELS.items() if one.space)
         raise Failure(f"{model} says of no hyper-parameter where to search, expected a model with a space: {others}")
+    interactions = data.load(data.source(given))
     with_tensorflow()
     from export.quality.jobs import tune_model
 
-    tune_model(model, trials=trials, data=data, seed=seed, json_file=json_file)
-
-
-def with_tensorflow() -> Any:
-    """Import the pipeline, TensorFlow with it, and keep their notes off the screen."""
-    from export import pipeline
-
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    logging.getLogger("absl").setLevel(logging.ERROR)
-    return pipeline
+    tune_model(model, interactions, trials=trials, seed=seed, json_file=json_file)

@@ -64,7 +64,7 @@ def load(size: str = "100k", *, min_rating: float | None = None, movie_ids: bool
             (which is removed, so that the next run fetches it anew).
     """
     if size not in SIZES:
-        raise Failure(f"no MovieLens of size {size!r}, expected one of {', '.join(SIZES)}")
+        raise Failure(f"no MovieLens of size {size!r}, expected one of {', '.join(SIZES)}, or a file or folder")
     tfds.disable_progress_bar()
     name = f"movielens/{size}-ratings"
     try:

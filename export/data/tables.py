@@ -55,6 +55,6 @@ def _sentence(path: Path, error: str) -> str:
     row = re.search(r"Row #(\d+): .*invalid UTF8", error)
     if row:
         return f"{path}, line {row[1]}: {NOT_UTF8.format(encoding='utf-8')}"
-    if "straddling" in error:
+    if "block size" in error:
         return f"{path} has a row of more than {BLOCK >> 20} MB: is a quotation mark not closed?"
     return f"{path} cannot be read: {error.splitlines()[0] if error else 'it is damaged'}"

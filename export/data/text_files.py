@@ -98,7 +98,13 @@ def _batches(stream: Any, layout: _Layout, places: list[int], refuse: Any) -> It
         include_columns=[numbers[at] for at in dict.fromkeys(places)],
         strings_can_be_null=False,
     )
-    with pa.csv.open_csv(stream, reading, parsing, converting) as reader:
+    try:
+        reader = pa.csv.open_csv(stream, reading, parsing, converting)
+    except pa.ArrowInvalid as error:
+        if "Could not skip initial" in str(error):  # a header without so much as a line break behind it
+            return
+        raise
+    with reader:
         yield from reader
 
 
@@ -119,8 +125,8 @@ def _layout(path: Path, wanted: Mapping[str, str], source: Source) -> _Layout:
     best = max(ways, key=fit)
     names = ways[best]
     numbers = [str(number) for number in range(1, len(names) + 1)]
-    headless = all(theirs.isdecimal() for theirs in source.columns.values()) and bool(source.columns)
-    if headless and not set(names) & set(wanted.values()):
+    given = set(source.columns.values())
+    if given and all(map(str.isdecimal, given)) and not given <= set(names):
         return _Layout(encoding=encoding, separator=best, names=numbers, skip=skip)
     return _Layout(encoding=encoding, separator=best, names=names, skip=skip + 1)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from export.waist.config import Config, hyper
 from export.waist.model import TUNED, TUTORIAL, Model
+from serving.errors import Failure
 
 if TYPE_CHECKING:
     from export.data.interactions import Interactions
@@ -34,15 +35,20 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
     from lightfm_adapter.vectors import vectors
 
     users, items = interactions.users[interactions.user].tolist(), interactions.items[interactions.item].tolist()
-    fitted = fit(
-        interactions.users.tolist(),
-        interactions.items.tolist(),
-        list(zip(users, items, strict=True)),
-        Settings(**asdict(config), seed=seed),
-        user_tags=interactions.user_tags,
-        item_tags=interactions.item_tags,
-        on_epoch=lambda epoch: on_epoch(epoch, math.nan),
-    )
+    try:
+        fitted = fit(
+            interactions.users.tolist(),
+            interactions.items.tolist(),
+            list(zip(users, items, strict=True)),
+            Settings(**asdict(config), seed=seed),
+            user_tags=interactions.user_tags,
+            item_tags=interactions.item_tags,
+            on_epoch=lambda epoch: on_epoch(epoch, math.nan),
+        )
+    except ValueError as error:  # it looks at its own numbers after each epoch
+        raise Failure(
+            f"lightfm: {str(error).rstrip('.')}: try a lower --learning-rate than {config.learning_rate:g}"
+        ) from error
     sides = vectors(fitted)
     return Factorized(
         user_vectors=sides.user_vectors,

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from export import pipeline
+from export.data.interactions import Interactions
 from export.models.registry import MODELS
 from export.progress import bar, say
 from export.publishing.recorded_figures import BASELINE
@@ -24,9 +25,9 @@ from export.waist.config import Config
 
 def measure(
     configs: dict[str, dict[str, Config]],
+    interactions: Interactions,
     *,
     protocol: str,
-    data: str,
     seed: int,
     seeds: int,
     baselines: bool,
@@ -35,7 +36,6 @@ def measure(
     record: bool,
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
-    interactions = pipeline.load(data)
     parts = split(interactions, protocol)
     entries = leaderboard.baselines() if baselines else []
     entries += [leaderboard.entry(model, recipe, one) for recipe in configs for model, one in configs[recipe].items()]
@@ -54,9 +54,8 @@ def measure(
         record_figures(protocol, leaderboard.summary(runs), interactions, machine=_machine())
 
 
-def tune_model(model: str, *, trials: int, data: str, seed: int, json_file: Path | None) -> None:
+def tune_model(model: str, interactions: Interactions, *, trials: int, seed: int, json_file: Path | None) -> None:
     """Search one model's recipe and print the best as the flags that give it."""
-    interactions = pipeline.load(data)
     with bar(f"tuning {model}", trials) as advance:
         found = tune.search(model, interactions, trials=trials, seed=seed, on_trial=advance)
     best = found["best"]

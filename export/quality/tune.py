@@ -20,6 +20,7 @@ import optuna
 
 from export.data.interactions import Interactions
 from export.models.registry import MODELS
+from export.progress import say
 from export.quality.baselines import ease
 from export.quality.evaluation import evaluate
 from export.quality.leaderboard import entry, run
@@ -38,7 +39,10 @@ OnTrial = Callable[[str], None]
 
 def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
     """Search one model's space, its own recipe first; returns space, trials and the best of them."""
-    parts = [split(split(interactions, name).train, name) for name in PROTOCOLS]
+    protocols = PROTOCOLS if interactions.has_times() else PROTOCOLS[:1]
+    if len(protocols) < len(PROTOCOLS):
+        say(f"the data has no timestamps: what is maximized is {FIGURE} of a validation part of {protocols[0]} alone")
+    parts = [split(split(interactions, name).train, name) for name in protocols]
     yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
     space, config = MODELS[model].space, MODELS[model].recipes[MODELS[model].default]
     tried: list[dict[str, Any]] = []
@@ -47,7 +51,7 @@ def search(model: str, interactions: Interactions, *, trials: int, seed: int, on
         chosen = {name: _suggest(trial, name, config, bounds) for name, bounds in space.items()}
         reached = [_ndcg(model, replace(config, **chosen), part, seed) for part in parts]
         value = min(one / unit for one, unit in zip(reached, yardstick, strict=True))
-        tried.append({"value": value, **dict(zip(PROTOCOLS, reached, strict=True)), "config": chosen})
+        tried.append({"value": value, **dict(zip(protocols, reached, strict=True)), "config": chosen})
         on_trial(f"{value:.4f} of EASE")
         return value
 
@@ -59,8 +63,8 @@ def search(model: str, interactions: Interactions, *, trials: int, seed: int, on
         "model": model,
         "data": interactions.fingerprint(),
         "seed": seed,
-        "maximized": f"the lower {FIGURE} in units of EASE of validation parts of {' and '.join(PROTOCOLS)}",
-        "ease": dict(zip(PROTOCOLS, yardstick, strict=True)),
+        "maximized": f"the lower {FIGURE} in units of EASE of validation parts of {' and '.join(protocols)}",
+        "ease": dict(zip(protocols, yardstick, strict=True)),
         "fixed": {name: value for name, value in asdict(config).items() if name not in space},
         "space": {name: list(bounds) for name, bounds in space.items()},
         "best": max(tried, key=itemgetter("value")),

@@ -1,0 +1,320 @@
+"""Data as people have it, through the public command: what each file gives, as a table, before TensorFlow is loaded."""
+# ruff: noqa: E501 - a row of a table is a line
+
+from __future__ import annotations
+
+import gzip
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+import click.testing
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from export.cli.commands import app
+from serving.errors import Failure
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Run a command in this process; a Failure is what main() prints, and any other exception fails the test."""
+    result = click.testing.CliRunner().invoke(app, list(arguments))
+    if result.exception and not isinstance(result.exception, SystemExit | Failure):
+        raise result.exception
+    return result.exit_code, str(result.exception) if isinstance(result.exception, Failure) else result.output
+
+
+def read(path: Path, *options: str) -> str:
+    code, out = run("data", "--data", str(path), *options)
+    assert code == 0, out
+    return out
+
+
+def refused(path: Path, *options: str) -> str:
+    """Give the sentence that both `data` and `train` refuse a file with."""
+    code, out = run("data", "--data", str(path), *options)
+    trained = run("train", "lightfm", "--data", str(path), "--models", str(path.parent / "models"), *options)
+    assert (code, out) == trained
+    assert code == 1, out
+    assert "\n" not in out
+    return out
+
+
+def text(folder: Path, content: str | bytes, name: str = "own.csv") -> Path:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def parquet(folder: Path, name: str = "own.parquet", **columns: object) -> Path:
+    pq.write_table(pa.table(columns), folder / name)
+    return folder / name
+
+
+READ = {
+    "ids stay as they are written": ("user_id,item\n007,a\n7,A\n", ["2 users: '007', '7'", "2 items: 'A', 'a'"]),
+    "a NUL at the end is part of an id": ("user_id,item\n1,x\0\n1,x\n", [r"2 items: 'x', 'x\x00'"]),
+    "whole floats are whole numbers": ("user_id,item\n1.0,a\n2.0,b\n1.1e+16,b\n", ["3 users: '1', '11000000000000000', '2'"]),
+    "a point among names is a name's": ("user_id,item\n1,2.0\n1,Film\n", ["2 items: '2.0', 'Film'"]),
+    "CRLF and a byte order mark": ("\ufeffuser_id,item\r\n1,a\r\n", ["1 users: '1'", "1 items: 'a'"]),
+    "quotes, commas and line breaks outside of ids": ('user_id,note,item\n1,"x\ny","a, ""b"""\n', ["1 items: 'a, \"b\"'"]),
+    "semicolons": ("user_id;item;rating\n1;a;5\n", ["1 items: 'a'"]),
+    "tabs": ("user_id\titem\n1\ta,b\n", ["1 items: 'a,b'"]),
+    "pipes": ("user_id|item\n1|a\n", ["1 items: 'a'"]),
+    "two colons": ("user_id::item::rating\n1::Alien: Resurrection::5\n2::b::4\n", ["2 items: 'Alien: Resurrection', 'b'"]),
+    "a rating that is none is not looked at": ("user_id,item,rating\n1,a,like\n1,b,\\N\n1,c,NaN\n", ["3 interactions"]),
+    "seconds": ("user_id,item,timestamp\n1,a,0\n1,b,86400.5\n", ["from 1970-01-01 00:00:00 to 1970-01-02 00:00:00"]),
+    "dates": ("user_id,item,timestamp\n1,a,2024-01-31\n1,b,2024-02-01\n", ["from 2024-01-31 00:00:00 to 2024-02-01"]),
+    "times": ("user_id,item,timestamp\n1,a,2024-01-31T12:00:00+01:00\n1,b,2024-01-31 12:00\n", ["from 2024-01-31 11:00:00 to 2024-01-31 12:00:00"]),
+    "no times": ("user_id,item\n1,a\n", ["no times"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_text_file_gives(tmp_path: Path, case: str) -> None:
+    content, lines = READ[case]
+    out = read(text(tmp_path, content))
+    assert [line for line in lines if line not in out] == [], out
+
+
+REFUSED = {
+    "nothing": ("", "is empty, expected a header with user_id and item"),
+    "only a header": ("user_id,item\n", "holds no interactions"),
+    "only a header, unended": ("user_id,item", "holds no interactions"),
+    "a column twice": ("user_id,item,user_id\n1,a,2\n", "has the column 'user_id' 2 times, expected once"),
+    "other names": ("userId,movieId\n1,2\n", "has no column 'user_id'; found userId, movieId, expected user_id, item[, rating, timestamp]: --columns user_id=NAME says which it is"),
+    "an empty id": ("user_id,item\n1,a\n2,\n", "row 2: column 'item' is empty, expected text or a whole number"),
+    "NaN among floats": ("user_id,item\n1.0,a\nNaN,b\n", "row 2: column 'user_id' is 'NaN', expected a whole number"),
+    "a fraction": ("user_id,item\n1.0,a\n1.5,b\n", "row 2: column 'user_id' is '1.5', expected a whole number"),
+    "too many cells": ("user_id,item\n1,a\n2,b,x\n", "row 2: 3 columns, expected 2"),
+    "too few cells": ("user_id,item\n1,a\n\n2\n", "row 2: 1 columns, expected 2"),
+    "an open quotation mark": ('user_id,item\n1,a\n2,"b\n3,c\n', "row 2: column 'item' is 'b\\n3,c\\n', expected one line: is a quotation mark not closed?"),
+    "no date": ("user_id,item,timestamp\n1,a,2024-01-31\n1,b,31/01/2024\n", "row 2: column 'timestamp' is '31/01/2024', expected seconds since 1970, or a date such as 2024-01-31"),
+    "no time": ("user_id,item,timestamp\n1,a,\n", "row 1: column 'timestamp' is empty, expected seconds since 1970"),
+    "an endless time": ("user_id,item,timestamp\n1,a,1e300\n", "row 1: column 'timestamp' is '1e300', expected seconds since 1970"),
+    "cp1252": ("user_id,item\n1,Am\xe9lie\n".encode("cp1252"), "line 2: the text is not utf-8: save it as UTF-8, or say what it is, such as --encoding cp1252"),
+    "cp1252 far down": (b"user_id,item\n" + b"1,a\n" * 20000 + b"1,Am\xe9lie\n", "line 20002: the text is not utf-8"),
+    "a cp1252 header": ("user_id,\xe9t\xe9\n1,a\n".encode("cp1252"), "line 1: the text is not utf-8"),
+    "a long id": ("user_id,item\n1,a\n1," + "b" * 1001 + "\n", "(1,001 characters), expected 1,000 characters at the most"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_text_file_is_refused_with_file_row_and_column(tmp_path: Path, case: str) -> None:
+    content, sentence = REFUSED[case]
+    out = refused(text(tmp_path, content))
+    assert out.startswith(str(tmp_path / "own.csv"))
+    assert sentence in out
+    assert not (tmp_path / "models").exists()
+
+
+AT = datetime(2024, 1, 31, 12, tzinfo=UTC)
+COLUMNS = {
+    "whole floats": ([1.0, 2.0], "'1', '2'"),
+    "large floats": ([1.1e16, -0.0], "'0', '11000000000000000'"),
+    "whole decimals": ([Decimal("7.00"), Decimal("8.00")], "'7', '8'"),
+    "unsigned numbers": (pa.array([2**64 - 1, 3], pa.uint64()), "'18446744073709551615', '3'"),
+    "categories": (pa.array(["b", "a"]).dictionary_encode(), "'a', 'b'"),
+    "categories of numbers": (pa.array([5, 4]).dictionary_encode(), "'4', '5'"),
+    "a category that is not met": (pa.DictionaryArray.from_arrays([0, 2], ["b", "", "a"]), "'a', 'b'"),
+    "large text": (pa.array(["b", "a"], pa.large_string()), "'a', 'b'"),
+    "text views": (pa.array(["b", "a"], pa.string_view()), "'a', 'b'"),
+    "NUL": (["x", "x\0"], r"'x', 'x\x00'"),
+    "line breaks": (["x\ny", "x"], r"'x', 'x\ny'"),
+}
+
+
+@pytest.mark.parametrize("case", COLUMNS)
+def test_ids_of_a_parquet_column_are(tmp_path: Path, case: str) -> None:
+    column, ids = COLUMNS[case]
+    assert f"2 users: {ids}\n" in read(parquet(tmp_path, user_id=column, item=["a", "b"]))
+
+
+NO_IDS = {
+    "NaN": ([1.0, float("nan")], "row 2: column 'user_id' is empty, expected text or a whole number"),
+    "infinity": ([1.0, float("inf")], "row 2: column 'user_id' is inf, expected text or a whole number"),
+    "a fraction": ([1.0, 1.5], "row 2: column 'user_id' is 1.5, expected text or a whole number"),
+    "a fraction among decimals": ([Decimal("1.0"), Decimal("1.5")], "row 2: column 'user_id' is Decimal('1.5'), expected"),
+    "null": (["a", None], "row 2: column 'user_id' is empty"),
+    "null among categories": (pa.array(["a", None]).dictionary_encode(), "row 2: column 'user_id' is empty"),
+    "nothing but null": ([None, None], "row 1: column 'user_id' is empty"),
+    "empty text": (["a", ""], "row 2: column 'user_id' is empty"),
+    "lists": ([[1], [2]], "column 'user_id' is list<element: int64>, expected text or whole numbers"),
+    "bytes": ([b"a", b"b"], "column 'user_id' is binary, expected text or whole numbers"),
+    "UUIDs": (pa.array([b"0" * 16, b"1" * 16], pa.binary(16)), "column 'user_id' is fixed_size_binary[16], expected"),
+    "truth values": ([True, False], "column 'user_id' is bool, expected text or whole numbers"),
+    "dates": ([AT, AT], "column 'user_id' is timestamp[us, tz=UTC], expected text or whole numbers"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NO_IDS)
+def test_a_parquet_column_that_holds_no_ids_is_refused(tmp_path: Path, case: str) -> None:
+    column, sentence = NO_IDS[case]
+    assert sentence in refused(parquet(tmp_path, user_id=column, item=["a", "b"]))
+
+
+LATER = datetime(2024, 2, 1, 12, tzinfo=UTC)
+TIMES = {
+    "numbers": [1706702400, 1706788800],
+    "floats": [1706702400.7, 1706788800.9],
+    "decimals": [Decimal("1706702400"), Decimal("1706788800")],
+    "moments with a zone": [AT, LATER],
+    "moments without": [AT.replace(tzinfo=None), LATER.replace(tzinfo=None)],
+    "text": ["2024-01-31 12:00:00", "2024-02-01 12:00:00"],
+    **{f"timestamp[{unit}]": pa.array([AT, LATER], pa.timestamp(unit, "Asia/Tokyo")) for unit in ("s", "ms", "us", "ns")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", TIMES)
+def test_times_of_a_parquet_column_are(tmp_path: Path, case: str) -> None:
+    out = read(parquet(tmp_path, user_id=["1", "2"], item=["a", "b"], timestamp=TIMES[case]))
+    assert "from 2024-01-31 12:00:00 to 2024-02-01 12:00:00 UTC" in out
+
+
+def test_days_and_moments_before_1970_are_times(tmp_path: Path) -> None:
+    days = parquet(tmp_path, user_id=["1", "2"], item=["a", "b"], timestamp=[date(1969, 12, 31), date(1970, 1, 2)])
+    assert "from 1969-12-31 00:00:00 to 1970-01-02 00:00:00" in read(days)
+
+
+@pytest.mark.parametrize(
+    ("column", "sentence"),
+    [
+        ([1, None], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
+        ([1.0, float("nan")], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
+        ([AT, None], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
+        ([time(1), time(2)], "column 'timestamp' is time64[us], expected seconds since 1970, or a date"),
+    ],
+)
+def test_a_parquet_column_that_holds_no_times_is_refused(tmp_path: Path, column: list[object], sentence: str) -> None:
+    assert sentence in refused(parquet(tmp_path, user_id=["1", "2"], item=["a", "b"], timestamp=column))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_a_marked_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    mark = "\ufeff" if encoding == "utf-16-le" else ""
+    assert "'Amélie'" in read(text(tmp_path, (mark + "user_id,item\n1,Amélie\n").encode(encoding)))
+
+
+def test_an_encoding_that_is_named_is_read_and_one_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    path = text(tmp_path, "user_id,item\n1,Amélie\n".encode("cp1252"))
+    assert "'Amélie'" in read(path, "--encoding", "cp1252")
+    assert "--encoding is 'klingon', expected one such as utf-8" in refused(path, "--encoding", "klingon")
+
+
+@pytest.mark.parametrize("name", ["R.CSV", "r.tsv", "r.dat", "r.csv.gz", "r.gz", "r.DAT.GZ"])
+def test_a_suffix_may_be_any_in_any_case(tmp_path: Path, name: str) -> None:
+    content = b"user_id\titem\n1\ta\n"
+    packed = gzip.compress(content) if name.lower().endswith("gz") else content
+    assert "1 items: 'a'" in read(text(tmp_path, packed, name))
+
+
+def test_columns_are_named_by_flag_also_where_there_is_no_header(tmp_path: Path) -> None:
+    latest = text(tmp_path, "userId,movieId,rating,ts\n1,2,4.0,9\n")
+    out = read(latest, "--columns", "user_id=userId,item=movieId", "--columns", "timestamp=ts")
+    assert "1 items: '2'" in out
+    ml = text(tmp_path, "1::1193::5::978300760\n2::661::3::978302109\n", "ratings.dat")
+    out = read(ml, "--columns", "user_id=1,item=2,rating=3,timestamp=4", "--min-rating", "4")
+    assert "1 of 2 rows are left out: their ratings are below 4" in out
+    assert "1 users: '1'" in out
+    given = text(tmp_path, "user_id/item\n1/a;b,c\n")
+    assert "'a;b,c'" in read(given, "--separator", "/")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--columns", "user_id"], "--columns has 'user_id', expected OURS=THEIRS such as user_id=userId"),
+        (["--columns", "user=uid"], "--columns names 'user', expected one of user_id, item, rating, timestamp"),
+        (["--columns", "item=a,item=b"], "--columns names 'item' twice, expected once"),
+        (["--columns", "timestamp=ts"], "has no column 'ts'; found user_id, item, rating"),
+        (["--separator", ""], "--separator is '', expected what parts two columns, such as ';' or tab"),
+        (["--min-rating", "6"], "has no rating of at least 6: pass a lower --min-rating"),
+    ],
+)
+def test_a_flag_that_cannot_be_meant_is_refused(tmp_path: Path, flags: list[str], sentence: str) -> None:
+    assert sentence in refused(text(tmp_path, "user_id,item,rating\n1,a,5\n"), *flags)
+
+
+def test_the_least_rating_chooses_rows_and_needs_ratings_that_are_numbers(tmp_path: Path) -> None:
+    rated = text(tmp_path, "user_id,item,rating\n1,a,5\n2,b,3.5\n3,c,4\n")
+    assert "each row of" in read(rated)
+    out = read(rated, "--min-rating", "4")
+    assert "2 interactions of 2 users: '1', '3'" in out
+    words = text(tmp_path, "user_id,item,rating\n1,a,like\n")
+    assert "row 1: column 'rating' is 'like', expected a number" in refused(words, "--min-rating", "4")
+    none = text(tmp_path, "user_id,item\n1,a\n")
+    assert "has no column 'rating'" in refused(none, "--min-rating", "4")
+
+
+def test_a_folder_of_parts_reads_as_one_table(tmp_path: Path) -> None:
+    folder = tmp_path / "out.parquet"
+    (folder / "day=1").mkdir(parents=True)
+    parquet(folder, "part-0.snappy.parquet", user_id=[1, 2], item=["a", "b"])
+    parquet(folder / "day=1", "part-1.PARQUET", user_id=[3], item=["a"])
+    for other in ("_SUCCESS", ".part-0.snappy.parquet.crc", "_temporary.parquet", "notes.md"):
+        (folder / other).write_text("x")
+    assert "3 interactions of 3 users" in read(folder)
+    one, other = text(tmp_path, "user_id,item\n1,a\n", "a.csv"), text(tmp_path, "user_id;item\n2;b\n", "b.csv")
+    assert "2 interactions" in read(one, "--data", str(other))
+    timed = text(tmp_path, "user_id,item,timestamp\n1,a,5\n", "c.csv")
+    sentence = f"{one} has no column 'timestamp', and {timed} has one: expected it in all or none"
+    assert refused(one, "--data", str(timed)) == sentence
+
+
+def test_what_is_no_data_is_refused_by_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    text(tmp_path, b"PK", "own.xlsx")
+    text(tmp_path, "user_id,item\n1,a\n", "own.parquet")
+    for path, sentence in {
+        f"{tmp_path}/empty": "is a folder that holds nothing, expected .csv",
+        f"{tmp_path}/nothing.csv": "no file ",
+        f"{tmp_path}/own.xlsx": "ends in .xlsx, expected .csv, .tsv",
+        f"{tmp_path}/own.parquet": "own.parquet cannot be read: ",
+        "gs://bucket/ratings.parquet": "gs://bucket/ratings.parquet is an address, expected a path on this machine",
+        "https://host/r.csv": "is an address",
+    }.items():
+        code, out = run("data", "--data", path)
+        assert (code, sentence in out) == (1, True), out
+
+
+def test_a_row_that_is_too_long_is_refused_in_little_memory(tmp_path: Path) -> None:
+    rows = [f"{n},{'x' * 2_000_000 if n == 300 else n}" for n in range(400)]
+    path = text(tmp_path, "user_id,item\n" + "\n".join(rows) + "\n")
+    before = pa.total_allocated_bytes()
+    assert "row 301: column 'item' is 'xxx" in refused(path)
+    assert pa.total_allocated_bytes() - before < 100_000_000
+    rows[300] = "300," + "y" * 40_000_000
+    path.write_text("user_id,item\n" + "\n".join(rows) + "\n")
+    assert "has a row of more than 8 MB: is a quotation mark not closed?" in refused(path)
+
+
+@pytest.mark.parametrize("command", [["train"], ["evaluate"], ["tune", "lightfm"], ["demo"]])
+@pytest.mark.parametrize("seed", ["-1", "4294967296"])
+def test_a_seed_out_of_range_is_told_with_flag_and_range(command: list[str], seed: str) -> None:
+    code, out = run(*command, "--seed", seed)
+    assert code == 2
+    assert f"Invalid value for '--seed': {seed} is not in the range 0<=x<=4294967295" in " ".join(out.split())
+
+
+def test_seeds_that_go_past_the_last_are_refused() -> None:
+    code, out = run("evaluate", "--seed", "4294967295", "--seeds", "2")
+    assert (code, out) == (1, "--seed 4294967295 and 2 --seeds go past the last seed, 4294967295")
+
+
+def test_a_model_that_leaves_the_numbers_behind_says_what_helps(tmp_path: Path) -> None:
+    rows = [f"{user},Film {item}" for user in range(12) for item in range(9) if (user * item) % 4 != 1]
+    path = text(tmp_path, "user_id,item\n" + "\n".join(rows) + "\n")
+    flags = ["--recipe", "tutorial", "--models", str(tmp_path / "models"), "--learning-rate", "1e6"]
+    code, out = run("train", "lightfm", "--data", str(path), *flags)
+    assert code == 1
+    assert out.startswith("lightfm: Not all estimated parameters are finite")
+    assert out.endswith("try a lower --learning-rate than 1e+06")
+
+
+@pytest.mark.parametrize("command", [["evaluate", "lightfm", "--protocol", "temporal"]])
+def test_what_needs_times_is_refused_without(tmp_path: Path, command: list[str]) -> None:
+    path = text(tmp_path, "user_id,item\n1,a\n1,b\n2,a\n2,b\n")
+    code, out = run(*command, "--data", str(path))
+    assert code == 1
+    assert out == "temporal parts each user's rows by time, and the data has no timestamps: take random-80-20"
