@@ -34,6 +34,9 @@ Answer = dict[str, tf.Tensor]
 QUERIES, CANDIDATES = "queries", "candidates"
 """What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`, and the items' columns, `[d + 2, n]`."""
 
+LARGEST = 1e15
+"""A component of a vector at the most: a product of two vectors stays a float32."""
+
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
 
 
@@ -199,5 +202,5 @@ def _check(model: Factorized, interactions: Interactions) -> None:
     if PADDING in interactions.items:
         raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
     for name in ("user_vectors", "vectors", "item_biases", "user_biases"):
-        if not np.isfinite(getattr(model, name)).all():
-            raise Failure(f"{name} of the model hold NaN or infinity, expected numbers: try a lower learning rate")
+        if not (np.abs(getattr(model, name)) < LARGEST).all():  # nor is NaN
+            raise Failure(f"{name} of the model hold NaN, infinity or more than {LARGEST:g}: try a lower learning rate")

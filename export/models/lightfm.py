@@ -30,21 +30,24 @@ class LightFMConfig(Config):
 
 def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_epoch: OnEpoch) -> Factorized:
     """Fit LightFM (WARP) on all interactions given; WARP keeps no loss, so NaN is reported."""
+    import numpy as np
+
     from export.waist.factorized import Factorized
     from lightfm_adapter.training import Settings, fit
     from lightfm_adapter.vectors import vectors
 
     users, items = interactions.users[interactions.user].tolist(), interactions.items[interactions.item].tolist()
     try:
-        fitted = fit(
-            interactions.users.tolist(),
-            interactions.items.tolist(),
-            list(zip(users, items, strict=True)),
-            Settings(**asdict(config), seed=seed),
-            user_tags=interactions.user_tags,
-            item_tags=interactions.item_tags,
-            on_epoch=lambda epoch: on_epoch(epoch, math.nan),
-        )
+        with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is told below
+            fitted = fit(
+                interactions.users.tolist(),
+                interactions.items.tolist(),
+                list(zip(users, items, strict=True)),
+                Settings(**asdict(config), seed=seed),
+                user_tags=interactions.user_tags,
+                item_tags=interactions.item_tags,
+                on_epoch=lambda epoch: on_epoch(epoch, math.nan),
+            )
     except ValueError as error:  # it looks at its own numbers after each epoch
         raise Failure(
             f"lightfm: {str(error).rstrip('.')}: try a lower --learning-rate than {config.learning_rate:g}"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from export.data import movielens
 from export.data.interactions import Interactions
+from export.quality.baselines import ease
+from export.quality.evaluation import evaluate
 from export.quality.protocols import PROTOCOLS, split
 from serving.errors import Failure
 
@@ -75,12 +80,41 @@ def test_new_users_are_unknown_in_training_and_have_half_of_their_items_given(da
     assert np.bincount(parts.given.user, minlength=50)[new].tolist() == ((counts[new] + 1) // 2).tolist()
 
 
+def test_by_item_trains_on_three_quarters_of_each_item_by_draws_in_the_order_of_the_source(data: Interactions) -> None:
+    place = np.random.default_rng(9).permutation(len(data))
+    parts = split(replace(data, place=place), "by-item-75-25")
+    draws = np.random.RandomState(42).rand(len(data))[place]
+    for item in range(60):
+        mine = data.item == item
+        expected = np.sort(draws[mine])[: round(0.75 * mine.sum())]
+        kept = np.isin(place, parts.train.place) & mine
+        assert np.sort(draws[kept]).tolist() == expected.tolist()
+
+
+def test_by_item_on_movielens_has_the_rows_of_the_benchmark() -> None:
+    whole = movielens.load("100k", movie_ids=True)
+    order = np.argsort(whole.place)
+    columns = whole.users[whole.user], whole.items[whole.item], whole.timestamp
+    first = [column[order][:2].tolist() for column in columns]
+    assert first == [["196", "186"], ["242", "302"], [881250949, 891717742]]  # the first lines of u.data
+    parts = split(whole, "by-item-75-25")
+    assert (len(whole.items), len(parts.train), len(parts.test)) == (1_682, 75_066, 24_934)
+    assert evaluate(parts, ease(parts.train, 0)).figures()["ndcg@10"] == pytest.approx(0.4855, abs=5e-5)
+
+
 def test_an_unknown_protocol_is_one_sentence(data: Interactions) -> None:
-    with pytest.raises(Failure, match=r"^no protocol 'best', expected one of random-80-20, temporal, ua, new-users$"):
+    with pytest.raises(
+        Failure, match=r"^no protocol 'best', expected one of random-80-20, temporal, ua, new-users, by-item-75-25$"
+    ):
         split(data, "best")
+
+
+def test_temporal_without_times_is_refused(data: Interactions) -> None:
+    with pytest.raises(Failure, match="temporal parts each user's rows by time, and the data has no timestamps"):
+        split(replace(data, timestamp=np.zeros(len(data), np.int64)), "temporal")
 
 
 def test_too_little_data_is_one_sentence() -> None:
     tiny = Interactions.from_ids(["a", "b"], ["x", "y"])
-    with pytest.raises(Failure, match="temporal leaves nothing to find of 2 interactions"):
-        split(tiny, "temporal")
+    with pytest.raises(Failure, match="ua leaves nothing to find of 2 interactions"):
+        split(tiny, "ua")
