@@ -9,6 +9,7 @@ import click
 
 from export.cli.heavy import with_tensorflow
 from export.data.source import SIZES, Source, columns, separator
+from serving.errors import Failure
 
 if TYPE_CHECKING:  # numpy comes with it
     from export.data.interactions import Interactions
@@ -65,13 +66,18 @@ def load(source: Source) -> Interactions:
     """Read interactions: files of one's own without TensorFlow, so that what is wrong with them is told at once.
 
     Raises:
-        Failure: see ``export.data.reading.load``.
+        Failure: see ``export.data.reading.read`` and ``export.data.movielens.load``.
     """
-    from export.data import reading
+    if source.own:
+        from export.data.reading import read
 
-    if not source.own:
-        with_tensorflow()
-    return reading.load(source)
+        return read(source)
+    if source.columns:
+        raise Failure(f"--columns is for files of your own, and {source.name} is none: MovieLens has its columns")
+    with_tensorflow()
+    from export.data import movielens
+
+    return movielens.load(source.name, min_rating=source.min_rating, movie_ids=source.movie_ids)
 
 
 @click.command("data")

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -28,10 +29,9 @@ from tensorflow_datasets.core.hashing import Hasher
 from tensorflow_datasets.structured import movielens as tfds_movielens
 
 from export.data import mirror
-from export.data.ids import Ids, index
-from export.data.interactions import Bools, Interactions, Ints
-from export.data.numbers import chosen
+from export.data.interactions import Interactions, Ints
 from export.data.pieces import Piece
+from export.data.reading import collect
 from export.data.source import SIZES
 from export.progress import say
 from serving.errors import Failure
@@ -124,41 +124,36 @@ def _unreachable(url: str) -> str | None:
 
 
 def _read(builder: Any, size: str, min_rating: float | None, movie_ids: bool) -> Interactions:
-    """Read a prepared data set in batches; ValueError when it holds fewer rows than it says."""
-    users, items = Ids("user_id"), Ids("item")
-    moments: list[Ints] = []
     user_tags: dict[str, tuple[str, ...]] = {}
     item_tags: dict[str, tuple[str, ...]] = {}
-    genres = builder.info.features["movie_genres"].feature.names
-    likes: list[Bools] = []
-    named = {"user_id": "user_id", "item": "movie_id" if movie_ids else "movie_title"}
-    rows = 0
+    pieces = _pieces(builder, "movie_id" if movie_ids else "movie_title", user_tags, item_tags)
+    found = collect(pieces, f"MovieLens {size}", min_rating)
+    return replace(
+        found,
+        place=found.place if movie_ids else None,
+        user_tags=tuple(user_tags[name] for name in found.users.tolist()),
+        item_tags=tuple(item_tags[name] for name in found.items.tolist()),
+    )
+
+
+def _pieces(
+    builder: Any, item: str, user_tags: dict[str, tuple[str, ...]], item_tags: dict[str, tuple[str, ...]]
+) -> Iterator[Piece]:
+    """Read a prepared data set in pieces, and tags on the way; ValueError when it holds fewer rows than it says."""
+    named = {"user_id": "user_id", "item": item, "timestamp": "timestamp", "rating": "user_rating"}
+    genres, rows = builder.info.features["movie_genres"].feature.names, 0
+    expected = builder.info.splits["train"].num_examples
+    places = _places(expected) if item == "movie_id" else np.zeros(expected, np.int64)
     for batch in _batches(builder):
-        columns = {ours: pa.array(batch[theirs]).cast(pa.string()) for ours, theirs in named.items()}
-        piece = Piece(path=Path(builder.data_dir), first=rows, columns=columns, named=named, text=False)
-        users.add(piece)
-        items.add(piece)
-        moments.append(batch["timestamp"])
-        if min_rating is not None:
-            likes.append(batch["user_rating"] >= min_rating)
+        columns = {ours: pa.array(batch[theirs]) for ours, theirs in named.items()}
+        columns |= {ours: columns[ours].cast(pa.string()) for ours in ("user_id", "item")}
         _add_new(user_tags, columns["user_id"], partial(_user_tags, batch))
         _add_new(item_tags, columns["item"], partial(_item_tags, batch, genres))
-        rows += len(piece)
-    if rows != builder.info.splits["train"].num_examples:
-        raise ValueError(f"{rows} rows, expected {builder.info.splits['train'].num_examples}")
-    like = chosen(f"MovieLens {size}", min_rating, likes)
-    user_names, user = index(*users.codes(), like)
-    item_names, item = index(*items.codes(), like)
-    return Interactions.of(
-        users=user_names,
-        items=item_names,
-        user=user,
-        item=item,
-        timestamp=np.concatenate(moments)[like],
-        place=_places(rows)[like] if movie_ids else None,
-        user_tags=tuple(user_tags[name] for name in user_names.tolist()),
-        item_tags=tuple(item_tags[name] for name in item_names.tolist()),
-    )
+        columns["place"] = pa.array(places[rows : rows + len(batch["user_id"])])
+        yield Piece(path=Path(builder.data_dir), first=rows, columns=columns, named=named, text=False)
+        rows += len(batch["user_id"])
+    if rows != expected:
+        raise ValueError(f"{rows} rows, expected {expected}")
 
 
 def _batches(builder: Any) -> Iterator[dict[str, Any]]:

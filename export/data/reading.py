@@ -6,7 +6,7 @@ ratings are implicit feedback. Files pass in pieces: what is held of a row is tw
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -20,47 +20,43 @@ from export.data.tables import read_pieces
 from serving.errors import Failure
 
 
-def load(source: Source) -> Interactions:
-    """Read interactions: files of one's own, or MovieLens.
-
-    Raises:
-        Failure: see ``read`` and ``export.data.movielens.load``.
-    """
-    if source.own:
-        return read(source)
-    from export.data import movielens
-
-    if source.columns:
-        raise Failure(f"--columns is for files of your own, and {source.name} is none: MovieLens has its columns")
-    return movielens.load(source.name, min_rating=source.min_rating, movie_ids=source.movie_ids)
-
-
 def read(source: Source) -> Interactions:
     """Read interactions from the files of a source.
 
     Raises:
         Failure: a file is missing, unreadable or empty, lacks a column, or has a cell that is empty or no number.
     """
+    return collect(_pieces(source), source.name, source.min_rating)
+
+
+def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Interactions:
+    """Make interactions of pieces of ``user_id`` and ``item``, perhaps ``timestamp``, ``place`` and ``rating``.
+
+    Raises:
+        Failure: there is no row, a cell is not what it must be, or no rating is high enough.
+    """
     users, items = Ids("user_id"), Ids("item")
-    moments: list[Ints] = []
+    numbered: dict[str, list[Ints]] = {"timestamp": [], "place": []}
     likes: list[Bools] = []
     first: Piece | None = None
-    for piece in _pieces(source):
+    for piece in pieces:
         first = first or piece
         _alike(first, piece)
         users.add(piece)
         items.add(piece)
-        if "timestamp" in piece.columns:
-            moments.append(times(piece, "timestamp"))
-        if source.min_rating is not None:
-            likes.append(numbers(piece, "rating") >= source.min_rating)
+        for column, found in numbered.items():
+            if column in piece.columns:
+                found.append(times(piece, column))
+        if min_rating is not None:
+            likes.append(numbers(piece, "rating") >= min_rating)
     if first is None:
-        raise Failure(f"{source.name} holds no interactions, expected at least one row of user_id and item")
-    like = chosen(source.name, source.min_rating, likes)
+        raise Failure(f"{name} holds no interactions, expected at least one row of user_id and item")
+    like = chosen(name, min_rating, likes)
     user_names, user = index(*users.codes(), like)
     item_names, item = index(*items.codes(), like)
-    time = np.concatenate(moments)[like] if moments else np.zeros(len(user), np.int64)
-    return Interactions.of(users=user_names, items=item_names, user=user, item=item, timestamp=time)
+    time, place = (np.concatenate(found)[like] if found else None for found in numbered.values())
+    time = np.zeros(len(user), np.int64) if time is None else time
+    return Interactions.of(users=user_names, items=item_names, user=user, item=item, timestamp=time, place=place)
 
 
 def _pieces(source: Source) -> Iterator[Piece]:
