@@ -39,9 +39,7 @@ OnTrial = Callable[[str], None]
 
 def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
     """Search one model's space, its own recipe first; returns space, trials and the best of them."""
-    protocols = PROTOCOLS if interactions.has_times() else PROTOCOLS[:1]
-    if len(protocols) < len(PROTOCOLS):
-        say(f"the data has no timestamps: what is maximized is {FIGURE} of a validation part of {protocols[0]} alone")
+    protocols = _protocols(interactions)
     parts = [split(split(interactions, name).train, name) for name in protocols]
     yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
     space, config = MODELS[model].space, MODELS[model].recipes[MODELS[model].default]
@@ -70,6 +68,14 @@ def search(model: str, interactions: Interactions, *, trials: int, seed: int, on
         "best": max(tried, key=itemgetter("value")),
         "trials": tried,
     }
+
+
+def _protocols(interactions: Interactions) -> tuple[str, ...]:
+    """Choose the protocols that the data allows, and say so where one of them is left out."""
+    if interactions.has_times():
+        return PROTOCOLS
+    say(f"the data has no timestamps: what is maximized is {FIGURE} of a validation part of {PROTOCOLS[0]} alone")
+    return PROTOCOLS[:1]
 
 
 def _suggest(trial: optuna.Trial, name: str, config: Config, bounds: Bounds) -> float:
