@@ -48,7 +48,7 @@ def embeddings(*, version: str, folder: Path, models: Path) -> None:
     Example: triptych embeddings two_tower --out embeddings
     """
     found = find_version(version, models)
-    from export.cli.quality import with_tensorflow
+    from export.cli.heavy import with_tensorflow
 
     with_tensorflow()
     from export.bulk.embeddings import write_embeddings

@@ -24,7 +24,7 @@ from export.graph.index import BlockBruteForce
 from export.graph.lists import cells, distinct
 from export.graph.query import EXTRA, popular_unless, table, with_bias
 from export.graph.within import Within
-from export.waist.factorized import Factorized
+from export.waist.factorized import LARGEST, Factorized
 from export.waist.places import Places
 from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
 from serving.errors import Failure
@@ -33,9 +33,6 @@ Answer = dict[str, tf.Tensor]
 
 QUERIES, CANDIDATES = "queries", "candidates"
 """What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`, and the items' columns, `[d + 2, n]`."""
-
-LARGEST = 1e15
-"""A component of a vector at the most: a product of two vectors stays a float32."""
 
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
 

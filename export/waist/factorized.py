@@ -18,6 +18,9 @@ OnEpoch = Callable[[int, float], None]
 
 Floats = npt.NDArray[np.float32]
 
+LARGEST = 1e15
+"""A component of a vector at the most: a product of two vectors stays a float32."""
+
 
 def quiet(epoch: int, loss: float) -> None:
     """Report nothing: the default ``on_epoch``."""
