@@ -24,10 +24,9 @@ from export.graph.index import BlockBruteForce
 from export.graph.lists import cells, distinct
 from export.graph.query import EXTRA, popular_unless, table, with_bias
 from export.graph.within import Within
-from export.waist.factorized import LARGEST, Factorized
+from export.waist.factorized import Factorized, check
 from export.waist.places import Places
 from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
-from serving.errors import Failure
 
 Answer = dict[str, tf.Tensor]
 
@@ -49,7 +48,7 @@ class Recommender(tf.Module):
 
     def __init__(self, model: Factorized, interactions: Interactions) -> None:
         super().__init__(name="recommender")
-        _check(model, interactions)
+        check(model, interactions)
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
         columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
         self.users, self.items = Places(interactions.users), Places(interactions.items)
@@ -185,19 +184,3 @@ def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
     rows = tf.shape(first)[0]
     for other in others:
         tf.debugging.Assert(tf.equal(tf.shape(other)[0], rows), [ROWS_DIFFER])
-
-
-def _check(model: Factorized, interactions: Interactions) -> None:
-    """Refuse a model that does not fit the interactions, or that training has driven to infinity."""
-    users, items = len(interactions.users), len(interactions.items)
-    found = tuple(map(len, (model.user_vectors, model.vectors, model.item_biases, model.user_biases)))
-    if found != (users, items, items, users):
-        raise Failure(
-            f"the model has {found} user vectors, item vectors, item biases and user biases, "
-            f"expected {(users, items, items, users)}"
-        )
-    if PADDING in interactions.items:
-        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
-    for name in ("user_vectors", "vectors", "item_biases", "user_biases"):
-        if not (np.abs(getattr(model, name)) < LARGEST).all():  # nor is NaN
-            raise Failure(f"{name} of the model hold NaN, infinity or more than {LARGEST:g}: try a lower learning rate")

@@ -13,6 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from export.data.interactions import Interactions
+from serving.contract import PADDING
+from serving.errors import Failure
+
 OnEpoch = Callable[[int, float], None]
 """Told after each epoch: its number, from 1, and the training loss (NaN where the model has none)."""
 
@@ -63,3 +67,23 @@ class Factorized:
     item_biases: Floats
     user_biases: Floats
     history: History | None = None
+
+
+def check(model: Factorized, interactions: Interactions) -> None:
+    """Refuse a model that does not fit the interactions, or that training has driven to infinity.
+
+    Raises:
+        Failure: see the sentences.
+    """
+    users, items = len(interactions.users), len(interactions.items)
+    found = tuple(map(len, (model.user_vectors, model.vectors, model.item_biases, model.user_biases)))
+    if found != (users, items, items, users):
+        raise Failure(
+            f"the model has {found} user vectors, item vectors, item biases and user biases, "
+            f"expected {(users, items, items, users)}"
+        )
+    if PADDING in interactions.items:
+        raise Failure("an item has the empty name, which stands for no item in requests and answers, expected a name")
+    for name in ("user_vectors", "vectors", "item_biases", "user_biases"):
+        if not (np.abs(getattr(model, name)) < LARGEST).all():  # nor is NaN
+            raise Failure(f"{name} of the model hold NaN, infinity or more than {LARGEST:g}: try a lower learning rate")
