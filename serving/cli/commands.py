@@ -10,7 +10,18 @@ import click
 from serving.cli import folders, hosting, serve
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    r"""Shows examples line by line: click's one character for that is two in a raw docstring, `\b`."""
+
+    group_class = type
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command, the help of its docstring as click reads it."""
+        cmd.help = cmd.help and cmd.help.replace("\\b\n", "\b\n")
+        super().add_command(cmd, name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""

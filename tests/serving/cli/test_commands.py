@@ -8,6 +8,7 @@ import sys
 
 import click
 import pytest
+from click.testing import CliRunner
 from standin import ITEMS, stand_in
 
 from export.cli.commands import app
@@ -39,6 +40,14 @@ def test_every_command_has_an_example_in_its_help_and_every_option_a_word(path):
     command = commands(app)[path]
     assert f"triptych {' '.join(path)}" in (command.help or "")
     assert [option.name for option in command.params if isinstance(option, click.Option) and not option.help] == []
+
+
+@pytest.mark.parametrize("path", commands(app), ids=" ".join)
+def test_the_examples_of_a_help_stand_line_by_line(path):
+    shown = CliRunner().invoke(app, [*path, "--help"], terminal_width=120).output
+    block = (commands(app)[path].help or "").partition("\b\n")[2].partition("\n\n")[0]
+    assert "\\b" not in shown
+    assert {line.strip() for line in block.splitlines()} <= {line.strip() for line in shown.splitlines()}
 
 
 def test_help_loads_nothing_heavy():
