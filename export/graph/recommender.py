@@ -1,7 +1,6 @@
 """The recommender: a trained model as the one graph that answers the whole contract, the same for every model.
 
-One product with one matrix ranks known users, unknown ones and those made up from what they like: see
-export.graph.query.
+One product with one matrix ranks known users, unknown ones and those made up from what they like: export.graph.query.
 
 What the graph may use is limited by what converts to ONNX: no ragged tensors, no linear solver, no slices with
 ``None``, and no dimension that is empty inside (inputs may be), hence a padding column at the end of every list.
@@ -173,11 +172,7 @@ def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArra
 
 
 def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
-    """Refuse a request of which no row has a ``k`` of 1 or more, and inputs of which one has more rows than another.
-
-    Not one of which a single row is wrong: TensorFlow Serving joins the requests of many callers into one run, and an
-    assertion fails all of them. A row with a ``k`` below 1 among others is answered like any k places: it has none.
-    """
+    """Refuse unlike numbers of rows, and a ``k`` below 1 in all: one in a batch must not fail other callers' rows."""
     if k is not None:
         tf.debugging.Assert(tf.reduce_any(k >= 1) | tf.equal(tf.size(k), 0), [K_TOO_SMALL])
         others = (k, *others)
