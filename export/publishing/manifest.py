@@ -15,6 +15,7 @@ from export.publishing.recorded_figures import figures
 from export.publishing.twin import OPSET
 from export.waist.config import Config
 from serving import contract
+from serving.printable import printable
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")
 
@@ -45,7 +46,7 @@ def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
         "config": asdict(origin.config),
         "seed": origin.seed,
         "data": {
-            "name": origin.data,
+            "name": printable(origin.data),  # a file name may hold bytes that are no text
             "fingerprint": interactions.fingerprint(),
             "users": len(interactions.users),
             "items": len(interactions.items),

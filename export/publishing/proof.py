@@ -62,8 +62,8 @@ def prove_again(version: Path) -> None:
 def check(version: Path) -> str | None:
     """Say what is wrong with a version, or None; to be asked in a process that has not made it."""
     found = inspect(version)
-    if found.differences:
-        return f"the contract is broken: {found.differences[0]}"
+    if not found.good:
+        return f"the contract is broken: {(*found.damage, *found.differences)[0]}"
     unasked = sorted(SIGNATURES.keys() & found.signatures.keys() - _asked(version / CASES))
     if unasked:
         return f"{CASES} has no case of {', '.join(unasked)}, expected some of each signature"

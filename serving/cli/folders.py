@@ -14,27 +14,35 @@ from serving.printable import printable
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
 @click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-def inspect(*, paths: tuple[Path, ...], answer: str | None, as_json: bool) -> None:
+@click.option("--verbose", "-v", is_flag=True, help="Tell all: sizes, values, figures, packages, warm-up, twin.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with all of it, instead of text.")
+def inspect(*, paths: tuple[Path, ...], answer: str | None, verbose: bool, as_json: bool) -> None:
     r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
 
     PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
-    Any SavedModel will do, and nothing of it is executed, except with --answer.
+    Any SavedModel will do, and nothing of it is executed, except with --answer. What a server needs to load it is
+    looked for, file by file and size by size. Of several paths, those that were never published are left out.
 
     \b
     triptych inspect models/*/*
+    triptych inspect models/two_tower/7 --verbose
     triptych inspect models/two_tower/7 --json
     triptych inspect models/two_tower --answer 42
     """
     from serving.cli.inspection import report
 
-    if not report(paths, user=answer, as_json=as_json):
+    if not report(paths, user=answer, verbose=verbose, as_json=as_json):
         sys.exit(1)
 
 
 @click.command()
 @click.argument("models", metavar="MODELS_DIR", type=click.Path(path_type=Path))
-@click.option("--base-path", default="/models", show_default=True, help="The models folder as the server sees it.")
+@click.option(
+    "--base-path",
+    default="/models",
+    show_default=True,
+    help="The models folder as the server sees it: a path, or an address.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Where the files go; the models folder if not given.")
 @click.option("--label", "labels", multiple=True, help="Give this label to each model's newest version (repeatable).")
 def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str, ...]) -> None:
@@ -45,6 +53,7 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
     \b
     triptych config models
     triptych config models --label stable --base-path /srv/models --out docker/config
+    triptych config models --base-path gs://bucket/models
     """
     from serving.config.config_files import write_configs
 

@@ -26,7 +26,8 @@ from serving.proto.config_pb2 import (
     MonitoringConfig,
     PrometheusConfig,
 )
-from serving.repository.model_sources import read_text_proto
+from serving.repository.model_sources import is_address, read_text_proto
+from serving.version.find import no_versions
 
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
 """The files' names."""
@@ -87,11 +88,12 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
             would move to a version that no server has loaded, or `base_path` is relative, which TensorFlow Serving
             refuses.
     """
-    if not base_path.startswith("/"):
-        raise Failure(f"base path {base_path!r}, expected an absolute one, as the server sees the models folder")
+    if not base_path.startswith("/") and not is_address(base_path):
+        expected = "an absolute path or an address such as gs://bucket/models, as the server sees the models folder"
+        raise Failure(f"base path {base_path!r}, expected {expected}")
     found = {folder.name: versions for folder in sorted(models.glob("*/")) if (versions := versions_of(folder))}
     if not found:
-        raise Failure(f"no version of any model under {models}: publish one with `triptych train`")
+        raise Failure(f"nothing to serve: {no_versions(models)}")
     earlier = read_model_config(out / MODELS) if (out / MODELS).is_file() else ModelServerConfig()
     before = {model.name: model for model in earlier.model_config_list.config}
     config = ModelServerConfig()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +43,8 @@ class ModelSource:
         return {version: found[version] for version in chosen}
 
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/]")
+
 Sources = Callable[[], list[ModelSource]]
 """Lists the models to serve, anew at each poll."""
 
@@ -68,9 +72,29 @@ def from_config(file: Path) -> Sources:
         names = [model.name for model in config.model_config_list.config]
         if len(set(names)) < len(names):
             raise Failure(f"{file} lists a model twice: {', '.join(sorted({n for n in names if names.count(n) > 1}))}")
-        return [_source(model, file) for model in config.model_config_list.config]
+        addresses = [model for model in config.model_config_list.config if is_address(model.base_path)]
+        for model in addresses:
+            if model.name not in told:  # at every poll it would fill the log
+                log.error(
+                    "model %s is not served: %s is no folder of this machine, and only TensorFlow Serving reads "
+                    "such an address",
+                    model.name,
+                    model.base_path,
+                )
+                told.add(model.name)
+        return [_source(model, file) for model in config.model_config_list.config if model not in addresses]
 
+    log, told = logging.getLogger("triptych.repository"), set[str]()
     return sources
+
+
+def is_address(base_path: str) -> bool:
+    """Tell whether a base path is one of another file system, `gs://bucket/models`, and no path of this machine.
+
+    >>> is_address("s3://bucket/models"), is_address("/srv/models"), is_address("models://")
+    (True, False, False)
+    """
+    return bool(_ADDRESS.match(base_path))
 
 
 def monitoring_path(file: Path | None) -> str | None:

@@ -16,8 +16,9 @@ from functools import partial
 from pathlib import Path
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health, health_pb2
 
+from serving.api.health import health_handlers
 from serving.api.observer import AccessLog, Observer, access
 from serving.api.predict import Predictor
 from serving.api.rest import RestApi
@@ -33,6 +34,7 @@ from serving.http.server import HttpServer
 from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.repository.repository import Repository
+from serving.version.find import no_versions
 
 DRAIN_SECONDS = 10.0
 """How long requests in flight may take to finish once the server is told to end."""
@@ -104,8 +106,7 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
         await asyncio.to_thread(repository.start)
         try:
             if not repository.now.known():
-                where = config.model_config_file or config.models
-                raise Failure(f"no model has a version in {where}: `triptych train` puts one there")
+                raise Failure(f"nothing to serve: {_nothing_found(config)}")
             predictor = Predictor(repository, pool, batching=config.batching, metrics=observer.metrics)
             api: Handler = RestApi(predictor, observer, body_limit=config.limits.body)
             if config.platform:
@@ -122,6 +123,12 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
             await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
         finally:
             repository.stop()
+
+
+def _nothing_found(config: Config) -> str:
+    if config.model_config_file is None:
+        return no_versions(config.models or Path("models"))
+    return f"none under the base paths that {config.model_config_file} names; `triptych train` publishes one"
 
 
 async def _until_signalled(config: Config, ready: Callable[[Ready], None]) -> None:
@@ -162,8 +169,7 @@ async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServ
         ("grpc.max_send_message_length", -1),
     ]
     server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers(api.handlers())
-    health_pb2_grpc.add_HealthServicer_to_server(healthy, server)
+    server.add_generic_rpc_handlers((*api.handlers(), health_handlers(healthy)))
     for service in ("", PREDICTION, MODEL):
         await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
     try:

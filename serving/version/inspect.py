@@ -5,7 +5,6 @@ Works on any SavedModel, also on one that this project did not make.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ from serving import contract
 from serving.contract import MANIFEST, TWIN, Signature, Tensor
 from serving.errors import Failure
 from serving.proto import serving_pb2
-from serving.version.numbering import version_folders
-from serving.version.saved_model import is_saved_model, read_signatures
+from serving.version.damage import damage
+from serving.version.manifest import read_manifest
+from serving.version.saved_model import read_graph, signatures_of
 from serving.version.warmup_file import read_warmup
 
 
@@ -35,15 +35,17 @@ class Version:
 
     Attributes:
         path: The folder.
+        damage: What keeps a server from loading it, a sentence each; none: every file that is needed is there, whole.
         differences: What breaks the contract, a sentence each; none: it is kept.
         signatures: By name, also those that the contract does not ask for.
         sizes: Bytes on disk of the parts, and of all.
-        manifest: What training wrote of itself: recipe, metrics, data, packages; None where nothing was written.
+        manifest: What training wrote of itself: recipe, figures, data, packages; None where nothing was written.
         warmup: The warm-up records.
         twin: The signatures that the ONNX twin has.
     """
 
     path: Path
+    damage: tuple[str, ...]
     differences: tuple[str, ...]
     signatures: dict[str, Signature]
     sizes: dict[str, int]
@@ -51,20 +53,10 @@ class Version:
     warmup: tuple[WarmUp, ...]
     twin: tuple[str, ...]
 
-
-def find(path: Path) -> list[Path]:
-    """Return the version folders that `path` means: itself, a model's newest, or each model's newest.
-
-    Raises:
-        Failure: it means none.
-    """
-    if is_saved_model(path):
-        return [path]
-    newest = [version for folder in (path, *sorted(path.glob("*/"))) if (version := _newest(folder))]
-    if not newest:
-        what = "holds no version" if path.is_dir() else "is no folder"
-        raise Failure(f"{path} {what}, expected a version folder, a model's folder or a models folder")
-    return newest
+    @property
+    def good(self) -> bool:
+        """Tell whether a server can load it, and gets what the contract says."""
+        return not self.damage and not self.differences
 
 
 def inspect(folder: Path) -> Version:
@@ -73,17 +65,19 @@ def inspect(folder: Path) -> Version:
     Raises:
         Failure: it holds no SavedModel that could be read.
     """
-    signatures = read_signatures(folder)
-    manifest, manifest_faults = _manifest(folder / MANIFEST)
+    graph = read_graph(folder)
+    signatures = signatures_of(graph.signature_def)
+    manifest, unreadable = read_manifest(folder)
     expected = contract.signatures((manifest or {}).get("contract", contract.VERSION))
     warmup, warmup_faults = _warmup(folder, signatures)
     twin = tuple(sorted(path.stem for path in (folder / TWIN).glob("*.onnx")))
     lacking = [name for name in expected if twin and name not in twin]
     return Version(
         path=folder,
+        damage=tuple(damage(folder, graph)),
         differences=(
             *differences(signatures, expected),
-            *manifest_faults,
+            *_manifest_faults(manifest, unreadable),
             *warmup_faults,
             *(f"the ONNX twin has no {name}" for name in lacking),
         ),
@@ -107,6 +101,8 @@ def differences(found: Mapping[str, Signature], expected: Mapping[str, Signature
 
 def compare(versions: Sequence[Version]) -> list[str]:
     """Say where the other versions' signatures differ from the first one's, which are what is expected here."""
+    if not versions:
+        return []
     first, told = versions[0], list[str]()
     for other in versions[1:]:
         extra = [name for name in other.signatures if name not in first.signatures]
@@ -117,7 +113,7 @@ def compare(versions: Sequence[Version]) -> list[str]:
 
 def as_json(version: Version) -> dict[str, Any]:
     """Return all of it in JSON's types."""
-    return {**asdict(version), "path": str(version.path), "keeps_contract": not version.differences}
+    return {**asdict(version), "path": str(version.path), "keeps_contract": version.good}
 
 
 def describe(tensor: Tensor) -> str:
@@ -137,10 +133,6 @@ def _between(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], *, wor
     ]
 
 
-def _newest(folder: Path) -> Path | None:
-    return next(reversed(version_folders(folder).values()), None)
-
-
 def _sizes(folder: Path) -> dict[str, int]:
     def size(path: Path) -> int:
         files = [path] if path.is_file() else path.rglob("*")
@@ -150,17 +142,12 @@ def _sizes(folder: Path) -> dict[str, int]:
     return {name: size(folder / part) for name, part in parts.items()} | {"total": size(folder)}
 
 
-def _manifest(path: Path) -> tuple[dict[str, Any] | None, list[str]]:
-    if not path.is_file():
-        return None, []
-    try:
-        manifest = json.loads(path.read_bytes())
-        version = manifest["contract"]
-    except (ValueError, KeyError, TypeError) as error:
-        return None, [f"{MANIFEST} cannot be read: {error!r}"]
-    if version not in contract.VERSIONS:
-        return manifest, [f"{MANIFEST} is for contract {version}, expected 1 to {contract.VERSION}"]
-    return manifest, []
+def _manifest_faults(manifest: Mapping[str, Any] | None, unreadable: str) -> list[str]:
+    if manifest is None:
+        return [unreadable] if unreadable else []
+    version = manifest["contract"]
+    known = version in contract.VERSIONS
+    return [] if known else [f"{MANIFEST} is for contract {version}, expected 1 to {contract.VERSION}"]
 
 
 def _warmup(folder: Path, signatures: Mapping[str, Signature]) -> tuple[tuple[WarmUp, ...], list[str]]:

@@ -17,6 +17,12 @@ from serving.proto import serving_pb2
 TAG = "serve"
 """The graph that TensorFlow Serving loads is the one that bears this tag and no other."""
 
+MOST_BYTES = (1 << 31) - 1
+"""Bytes of the largest message that there can be."""
+
+_FIRST = (b"", b"\x08", b"\x12")
+"""What a SavedModel begins with: the tag of its version number, or of its first graph; or nothing, as it is empty."""
+
 INIT_OP = "__saved_model_init_op"
 """A signature by form only: TensorFlow's note of what initializes the graph."""
 
@@ -30,7 +36,11 @@ def read_signatures(folder: Path) -> dict[str, Signature]:
     Raises:
         Failure: the folder holds no SavedModel, a broken one, or none that TensorFlow Serving would load.
     """
-    definitions = read_definitions(folder)
+    return signatures_of(read_definitions(folder))
+
+
+def signatures_of(definitions: Mapping[str, meta_graph_pb2.SignatureDef]) -> dict[str, Signature]:
+    """Say signatures in the contract's words, but for what is one by form only."""
     return {name: _signature(definitions[name]) for name in sorted(definitions) if name != INIT_OP}
 
 
@@ -40,12 +50,21 @@ def read_definitions(folder: Path) -> dict[str, meta_graph_pb2.SignatureDef]:
     Raises:
         Failure: as `read_signatures`.
     """
+    return dict(read_graph(folder).signature_def)
+
+
+def read_graph(folder: Path) -> meta_graph_pb2.MetaGraphDef:
+    """Return the graph of a SavedModel that TensorFlow Serving loads, with all that it says of itself.
+
+    Raises:
+        Failure: as `read_signatures`.
+    """
     model = _read(folder)
     graphs = {tuple(sorted(graph.meta_info_def.tags)): graph for graph in model.meta_graphs}
     if (TAG,) not in graphs:
         tags = " and ".join(f"[{', '.join(each)}]" for each in graphs) or "no graph at all"
         raise Failure(f"{folder} holds {tags}, expected a graph tagged [{TAG}]: it is no whole SavedModel for serving")
-    return dict(graphs[TAG,].signature_def)
+    return graphs[TAG,]
 
 
 def is_saved_model(folder: Path) -> bool:
@@ -57,8 +76,8 @@ def _read(folder: Path) -> serving_pb2.SavedModel:
     binary, text = folder / "saved_model.pb", folder / "saved_model.pbtxt"
     try:
         if binary.is_file():
-            return serving_pb2.SavedModel.FromString(binary.read_bytes())
-        return text_format.Parse(text.read_text(encoding="utf-8"), serving_pb2.SavedModel())
+            return serving_pb2.SavedModel.FromString(_bytes(binary))
+        return text_format.Parse(_bytes(text).decode("utf-8"), serving_pb2.SavedModel())
     except FileNotFoundError:
         raise Failure(
             f"{folder} holds no saved_model.pb, expected a version folder as `triptych train` writes"
@@ -67,6 +86,16 @@ def _read(folder: Path) -> serving_pb2.SavedModel:
         raise Failure(f"{folder} holds a saved_model.pb that is cut off or no SavedModel: {error}") from error
     except OSError as error:
         raise Failure(f"{folder} cannot be read: {error.strerror}") from error
+
+
+def _bytes(path: Path) -> bytes:
+    """Read a file that can be a message, as its size and its first byte tell: a file of gigabytes may be all hole."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        first = file.read(1)
+        if size > MOST_BYTES or (path.suffix == ".pb" and first not in _FIRST):
+            raise DecodeError(f"it holds {size} bytes and begins with {first!r}")
+        return first + file.read()
 
 
 def _signature(definition: meta_graph_pb2.SignatureDef) -> Signature:

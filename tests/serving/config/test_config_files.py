@@ -178,8 +178,17 @@ def test_a_kept_label_whose_version_is_gone_is_refused(models):
         run("config", models)
 
 
+@pytest.mark.parametrize("address", ["gs://bucket/models", "s3://bucket/models/"])
+def test_a_base_path_may_be_an_address_that_only_tensorflow_serving_reads(models, address):
+    run("config", models, "--base-path", address)
+    found = official(models / "models.config")
+    assert found["two_tower"][0] == f"{address.rstrip('/')}/two_tower"
+    assert run("label", "two_tower", "stable=7", "--config", models / "models.config") == "two_tower: stable=7\n"
+    assert official(models / "models.config")["two_tower"][0] == found["two_tower"][0]
+
+
 def test_no_model_no_file_and_no_config_are_one_sentence(models, tmp_path):
-    with pytest.raises(Failure, match=r"no version of any model under .*: publish one with `triptych train`"):
+    with pytest.raises(Failure, match=r"nothing to serve: .*notes holds no version, expected a models folder: "):
         run("config", models / "notes")
     with pytest.raises(Failure, match=r"cannot be read: .*No such file"):
         config_files.read_model_config(tmp_path / "none")
@@ -187,7 +196,9 @@ def test_no_model_no_file_and_no_config_are_one_sentence(models, tmp_path):
         (tmp_path / "bad").write_text(wrong, errors="surrogateescape")
         with pytest.raises(Failure, match=r"is no ModelServerConfig|cannot be read"):
             config_files.read_model_config(tmp_path / "bad")
-    with pytest.raises(Failure, match="base path 'models', expected an absolute one"):
+    with pytest.raises(
+        Failure, match="base path 'models', expected an absolute path or an address such as gs://bucket/models"
+    ):
         run("config", models, "--base-path", "models")
     with pytest.raises(Failure, match="cannot be written"):
         config_files.replace(tmp_path / "none" / "file", "")

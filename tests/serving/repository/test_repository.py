@@ -12,7 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from live import ask, live, predict
+from live import ask, live, predict, process
 
 from serving.engines.engine import Servable
 from serving.errors import Failure
@@ -249,6 +249,24 @@ def test_models_and_configurations_are_taken_up_without_a_restart(tmp_path, tiny
         write("history")
         until(lambda: predict(where, "plain", {"instances": ["1"]}).status == 404)
         assert predict(where, "history", {"instances": ["1"]}).status == 200
+
+
+def test_a_base_path_that_is_an_address_is_told_once_and_the_rest_is_served(tmp_path, tiny_versions):
+    entries = f'config {{ name: "far" base_path: "gs://bucket/far" }} config {{ name: "m" base_path: "{tmp_path}/m" }}'
+    (tmp_path / "models.config").write_text(f"model_config_list {{ {entries} }}")
+    shutil.copytree(tiny_versions["plain"].folder, tmp_path / "m" / "1")
+    with process("--model-config-file", str(tmp_path / "models.config")) as (running, where):
+        assert predict(where, "m", {"instances": ["1"]}).status == 200
+        assert predict(where, "far", {"instances": ["1"]}).status == 404
+        shutil.copytree(tiny_versions["plain"].folder, tmp_path / "m" / "2")  # taken up, so several polls later
+        until(
+            lambda: ask(where, "GET", "/v1/models/m/versions/2").json["model_version_status"][0]["state"] == "AVAILABLE"
+        )
+        running.terminate()
+        log = running.communicate(timeout=30)[1]
+    told = [line for line in log.splitlines() if "far" in line]
+    assert len(told) == 1
+    assert "model far is not served: gs://bucket/far is no folder of this machine" in told[0]
 
 
 def test_twenty_thousand_requests_over_a_switch_and_back_are_all_answered_whole(tmp_path, tiny_versions):

@@ -222,8 +222,9 @@ def test_nothing_to_serve_is_one_sentence_that_names_the_command(tmp_path):
     missing = failing("--models", str(tmp_path / "none"), "--rest-port", "0", "--grpc-port", "0")
     assert missing == (1, f"triptych: no models folder at {tmp_path / 'none'}: `triptych train` makes one")
     (tmp_path / "empty").mkdir()
+    help_ = "expected a models folder: `triptych train` puts one into models/<model>/"
     empty = failing("--models", str(tmp_path), "--rest-port", "0", "--grpc-port", "0")
-    assert empty == (1, f"triptych: no model has a version in {tmp_path}: `triptych train` puts one there")
+    assert empty == (1, f"triptych: nothing to serve: {tmp_path} holds no version, {help_}")
 
 
 def test_no_leak_of_connections_or_memory_over_many_odd_requests(tiny_version):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,28 +25,38 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 from google.protobuf import text_format
 from onnx import TensorProto, helper, numpy_helper
+from rich import filesize
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow_serving.apis import prediction_log_pb2, regression_pb2
 
+from export.data import movielens
+from export.models.registry import MODELS
+from export.publishing import manifest
+from export.publishing.manifest import Origin
 from serving.contract import SIGNATURES
 from serving.errors import Failure
 from serving.version import inspect
+from serving.version.find import find
 from serving.version.inspect import WarmUp
 from serving.version.saved_model import read_signatures
 
+ROOT = Path(__file__).parents[3]
 ITEMS = ["Alien (1979)", "Fargo (1996)", "Heat (1995)"]
-MANIFEST = {
-    "contract": 2,
-    "model": "two_tower",
-    "recipe": "tutorial",
-    "config": {"epochs": 3},
-    "seed": 42,
-    "data": {"name": "movielens/100k", "fingerprint": "c0ffee", "users": 2, "items": 3, "interactions": 5},
-    "metrics": {"ndcg@10": 0.25},
-    "packages": {"tensorflow": "2.20.0"},
-    "created": "2026-11-24T03:35:00Z",
-    "opset": 18,
-}
+
+
+@pytest.fixture(scope="module")
+def write_manifest() -> Callable[[Path], dict[str, Any]]:
+    """Write into a version's folder what `triptych train` writes: the recipe, and what was measured of it."""
+    interactions = movielens.load("100k")
+
+    def write(version: Path) -> dict[str, Any]:
+        config = MODELS["two_tower"].recipes["tuned"]
+        origin = Origin(model="two_tower", recipe="tuned", config=config, seed=42, data="100k")
+        manifest.write(version, origin, interactions)
+        return json.loads((version / "assets.extra/triptych.json").read_text())
+
+    return write
 
 
 class Recommender(tf.Module):
@@ -88,6 +103,16 @@ def version(kept, tmp_path) -> Path:
     return Path(shutil.copytree(kept, tmp_path / "two_tower" / "7"))
 
 
+def run(
+    *arguments: str, forbid: str = "", before: str = "", cwd: Path = ROOT, **env: str
+) -> subprocess.CompletedProcess[str]:
+    forbidden = f"import sys; sys.modules.update(dict.fromkeys({forbid.split()!r}))"
+    code = f"{before}\n{forbidden}\nfrom export.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment)
+
+
 def write_warmup(version: Path, *logs) -> Path:
     path = version / "assets.extra/tf_serving_warmup_requests"
     path.parent.mkdir(exist_ok=True)
@@ -132,13 +157,13 @@ def test_a_version_that_keeps_the_contract_has_its_signatures_and_no_difference(
     assert (found.differences, found.manifest, found.warmup, found.twin) == ((), None, (), ())
 
 
-def test_all_that_lies_beside_the_saved_model_is_told(version):
+def test_all_that_lies_beside_the_saved_model_is_told(version, write_manifest):
     write_warmup(version, predict_log("score", user_id=["42", "1"], item=["a", "b"]), predict_log("", user_id=["42"]))
     write_twin(version)
-    (version / "assets.extra/triptych.json").write_text(json.dumps(MANIFEST))
+    written = write_manifest(version)
     found = inspect.inspect(version)
-    assert found.differences == ()
-    assert found.manifest == MANIFEST
+    assert (found.differences, found.damage) == ((), ())
+    assert found.manifest == written
     assert found.warmup == (
         WarmUp(signature="score", inputs=("item", "user_id"), rows=2),
         WarmUp(signature="serving_default", inputs=("user_id",), rows=1),
@@ -231,16 +256,19 @@ def test_a_model_folder_means_its_newest_version_and_a_models_folder_each_models
         (folder / "saved_model.pb").touch()
     (tmp_path / "notes/saved_model.pb").unlink()
     newest = tmp_path / "two_tower/10"
-    assert inspect.find(newest) == [newest]
-    assert inspect.find(tmp_path / "two_tower") == [newest]
-    assert inspect.find(tmp_path) == [tmp_path / "lightfm/1", newest]
+    assert find(newest) == [newest]
+    assert find(tmp_path / "two_tower") == [newest]
+    assert find(tmp_path) == [tmp_path / "lightfm/1", newest]
 
 
 @pytest.mark.parametrize(
     ("make", "sentence"),
     [
-        (lambda folder: folder.rmdir(), "holds no version|is no folder"),
-        (lambda folder: None, "holds no version, expected a version folder, a model's folder or a models folder"),
+        (
+            lambda folder: folder.rmdir(),
+            "is no folder, expected a version's folder, a model's folder or a models folder",
+        ),
+        (lambda folder: None, "holds no version, expected a version's folder, a model's folder or a models folder"),
         (
             lambda folder: (folder / "saved_model.pb").touch(),
             r"no graph at all, expected a graph tagged \[serve\]",
@@ -255,7 +283,7 @@ def test_what_is_no_saved_model_is_one_sentence(tmp_path, make, sentence):
     folder.mkdir()
     make(folder)
     with pytest.raises(Failure, match=sentence):
-        [inspect.inspect(path) for path in inspect.find(folder)]
+        [inspect.inspect(path) for path in find(folder)]
 
 
 def test_a_graph_with_other_tags_is_not_one_for_serving(version):
@@ -287,9 +315,19 @@ def test_whatever_a_broken_file_holds_is_told_in_sentences_of_one_line(kept, tmp
     ("content", "sentence"),
     [
         (b"{", "assets.extra/triptych.json cannot be read: "),
-        (b"[]", "assets.extra/triptych.json cannot be read: "),
-        (b"{}", "assets.extra/triptych.json cannot be read: KeyError('contract')"),
+        (b"[]", "assets.extra/triptych.json cannot be read: it is no object with a number called contract"),
+        (b"{}", "assets.extra/triptych.json cannot be read: it is no object with a number called contract"),
         (b'{"contract": 99}', "assets.extra/triptych.json is for contract 99, expected 1 to 2"),
+        (b"[" * 100_000, "assets.extra/triptych.json cannot be read: it is nested more than 20 levels deep"),
+        (
+            b'{"contract": 2, "data": ' + b'{"a":' * 300 + b"1" + b"}" * 301,
+            "assets.extra/triptych.json cannot be read: it is nested more than 20 levels deep",
+        ),
+        (b'{"contract": 2, "data": "\\ud800"}', "assets.extra/triptych.json cannot be read: it holds '\\ud800', which"),
+        (b'{"contract": 2, "data": NaN}', "assets.extra/triptych.json cannot be read: NaN is no number in JSON"),
+        (b'{"contract": ' + b"9" * 5000 + b"}", "assets.extra/triptych.json cannot be read: Exceeds the limit"),
+        (b'{"contract": 2, "data": "\xff"}', "assets.extra/triptych.json cannot be read: 'utf-8' codec can't decode"),
+        (b" " * (200 << 20), "assets.extra/triptych.json cannot be read: it holds 209715200 bytes, expected 1048576"),
     ],
 )
 def test_a_manifest_that_is_none_or_for_another_contract_is_a_difference(version, content, sentence):
@@ -298,6 +336,8 @@ def test_a_manifest_that_is_none_or_for_another_contract_is_a_difference(version
     path.write_bytes(content)
     (difference,) = inspect.inspect(version).differences
     assert difference.startswith(sentence)
+    (told,) = json.loads(run("inspect", str(version), "--json").stdout)["versions"]
+    assert (told["manifest"] is None or told["manifest"]["contract"] == 99, told["differences"]) == (True, [difference])
 
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: d[:5], lambda d: d[:20] + b"\0" + d[21:]])
@@ -325,29 +365,101 @@ def test_a_twin_that_lacks_a_signature_is_a_difference(version):
     assert inspect.inspect(version).differences == ("the ONNX twin has no score",)
 
 
-def run(*arguments: str, forbid: str = "") -> subprocess.CompletedProcess[str]:
-    code = f"import sys; sys.modules.update(dict.fromkeys({forbid.split()!r})); from export.cli import main; main()"
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+def test_a_warm_up_record_that_claims_more_than_the_file_holds_is_a_difference_and_takes_no_memory(version):
+    path = write_warmup(version, predict_log("score", user_id=["42"], item=["a"]))
+    length = struct.pack("<Q", 1 << 40)
+    path.write_bytes(path.read_bytes() + length + struct.pack("<I", masked_crc32c(length)) + b"x" * 99)
+    (difference,) = inspect.inspect(version).differences
+    assert difference == f"warm-up record 2 is broken: it claims {1 << 40} bytes, and the file ends before"
+    with path.open("r+b") as file:
+        file.truncate(8 << 30)
+    (difference,) = inspect.inspect(version).differences
+    assert difference == f"the warm-up file holds {8 << 30} bytes, expected {256 << 20} at most"
+
+
+@pytest.mark.parametrize("name", ["saved_model.pb", "saved_model.pbtxt"])
+@pytest.mark.parametrize("size", [8 << 30, (1 << 31) - 1])
+def test_a_saved_model_that_is_all_hole_is_one_sentence_at_once(tmp_path, name, size):
+    if name.endswith(".pbtxt") and size < 1 << 31:
+        pytest.skip("a text may begin with anything")
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(size)
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))"
+    done = run("inspect", str(tmp_path), before=limit)
+    sentence = f"triptych: {tmp_path} holds a saved_model.pb that is cut off or no SavedModel: it holds {size} bytes"
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(sentence)
 
 
 def test_the_command_says_that_three_keep_one_contract_and_loads_no_tensorflow(kept):
     result = run("inspect", *[str(kept)] * 3, forbid="tensorflow onnxruntime grpc")
     assert (result.returncode, result.stderr) == (0, "")
     lines = result.stdout.splitlines()
-    assert lines.count(f"{kept} keeps the contract") == 3
-    assert lines[-1] == "The signatures of these 3 versions are the same"
+    size = filesize.decimal(sum(path.stat().st_size for path in kept.rglob("*") if path.is_file()))
+    assert lines[:3] == [f"{kept} keeps the contract: {size}"] * 3
+    assert lines[3] == "The signatures of these 3 versions are the same"
+    assert [line.split()[0] for line in lines[4:]] == sorted(SIGNATURES)
     assert "  score            item string[?], user_id string[?] -> score float32[?]" in lines
 
 
-def test_the_command_prints_what_the_manifest_tells(version):
-    (version / "assets.extra").mkdir()
-    (version / "assets.extra/triptych.json").write_text(json.dumps(MANIFEST))
-    out = run("inspect", str(version)).stdout
-    assert "  contract         2\n" in out
-    assert "  recipe           tutorial\n" in out
-    assert "  data             name movielens/100k, fingerprint c0ffee, users 2, items 3, interactions 5\n" in out
-    assert "  metrics          ndcg@10 0.25\n" in out
+def test_the_command_shows_recipe_and_figure_in_a_line_and_all_of_what_training_wrote_if_asked(version, write_manifest):
+    written = write_manifest(version)
+    figure = written["figures"]["random-80-20"]["ndcg@10"]
+    first, second, *_ = run("inspect", str(version)).stdout.splitlines()
+    assert re.fullmatch(rf"{version} keeps the contract: tuned, [\d.]+ kB, ndcg@10 {figure:.4g}", first)
+    assert second == "ndcg@10 was measured of the recipe, by random-80-20; --verbose tells all figures"
+    lines = [line.split() for line in run("inspect", str(version), "--verbose").stdout.splitlines()]
+    assert ["recipe", "tuned"] in lines
+    assert [line[1] for line in lines if line[0] == "figures"] == [f"{name}:" for name in written["figures"]]
+    assert sorted({*written} - {line[0] for line in lines}) == ["opset"]
+    told = " ".join(" ".join(line) for line in lines)
+    for values in (written["config"], written["data"], written["packages"], *written["figures"].values()):
+        assert [name for name, value in values.items() if f"{name} {text(value)}" not in told] == []
+
+
+def text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def test_a_line_is_broken_between_words_where_a_terminal_would_break_within_them(version, write_manifest):
+    write_manifest(version)
+    path = str(version.relative_to(version.parents[1]))
+    whole = run("inspect", path, "--verbose", cwd=version.parents[1]).stdout
+    for columns in (80, 40):
+        broken = run("inspect", path, "--verbose", cwd=version.parents[1], COLUMNS=str(columns)).stdout
+        long = [line for line in broken.splitlines() if len(line) > columns]
+        assert [line for line in long if " " in line.strip()] == []
+        assert broken.split() == whole.split()
+
+
+def test_what_was_never_published_is_no_version_unless_it_is_asked_for_alone(version):
+    failed = version.with_name("failed-20261125T160000Z-1a2b3c4d")
+    shutil.copytree(version, failed)
+    both = run("inspect", str(version), str(failed))
+    assert f"{failed} was not published, and no server reads it\n" in both.stdout
+    assert "these 2 versions" not in both.stdout
+    found = json.loads(run("inspect", str(version), str(failed), "--json").stdout)
+    assert ([each["path"] for each in found["versions"]], found["unpublished"]) == ([str(version)], [str(failed)])
+    assert run("inspect", str(failed)).stdout.startswith(f"{failed} keeps the contract")
+    assert f"{version} keeps" in run("inspect", str(version.parent)).stdout
+
+
+def test_nothing_in_a_manifest_or_a_name_is_an_order_to_a_terminal(kept, tmp_path):
+    folder = Path(shutil.copytree(kept, tmp_path / "m\x1b]0;x\x07\n" / "7"))
+    (folder / "assets.extra").mkdir()
+    manifest = {"contract": 2, "recipe": "tuned\x1b[31m\nforged keeps the contract"}
+    (folder / "assets.extra/triptych.json").write_text(json.dumps(manifest))
+    out = run("inspect", str(folder)).stdout
+    assert [char for char in set(out) if not char.isprintable()] == ["\n"]
+    assert r"m\x1b]0;x\x07\n/7 keeps the contract: tuned\x1b[31m\nforged keeps the contract, " in out
+
+
+def test_one_path_that_cannot_be_read_is_one_failure_in_json_too(tmp_path):
+    for path in (tmp_path / "none", tmp_path):
+        result = run("inspect", "--json", str(path))
+        found = json.loads(result.stdout)
+        assert (result.returncode, result.stderr, found["versions"], found["between"]) == (1, "", [], [])
+        assert [failure.startswith(f"{path} ") for failure in found["failures"]] == [True]
 
 
 def test_the_command_exits_1_when_the_contract_is_broken_and_goes_on_after_a_broken_folder(kept, plain_tfrs, tmp_path):
