@@ -1,7 +1,7 @@
 # The local server with the models of ./models baked in: ONNX Runtime in place of TensorFlow, AMD64 and ARM64.
 #
 #   triptych train && docker build -f docker/local.Dockerfile -t triptych-local .
-#   docker run -p 8500:8500 -p 8501:8501 triptych-local
+#   docker run -p 127.0.0.1:8500:8500 -p 127.0.0.1:8501:8501 triptych-local
 #
 # Flags given to `docker run` come after those below, and the last one counts.
 ARG BASE=python:3.12-slim

@@ -208,6 +208,20 @@ def test_compose_mounts_what_is_there_and_builds_both_images():
         assert [source for source in sources if not (DOCKER / source).is_file()] == []
 
 
+def test_every_service_of_compose_has_a_memory_limit_and_its_ports_on_this_machine_only():
+    (compose,) = documents((DOCKER / "compose.yaml").read_text())
+    for name, service in compose["services"].items():
+        assert re.fullmatch(r"(\$\{\w+:-)?\d+[gm]\}?", service["mem_limit"]), name
+        assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == []
+
+
+def test_no_command_shown_for_docker_publishes_a_port_to_every_network():
+    shown = [path.read_text() for path in (*DOCKERFILES, DOCKER / "README.md")]
+    published = re.findall(r"docker run.*? -p (\S+)", "\n".join(shown)) + re.findall(r" -p (\d\S*)", "\n".join(shown))
+    assert len(published) >= 4
+    assert [port for port in published if not port.startswith("127.0.0.1:")] == []
+
+
 def test_prometheus_scrapes_and_the_dashboard_shows_what_a_server_tells(tiny_version):
     (scrape,) = documents((DOCKER / "prometheus.yml").read_text())[0]["scrape_configs"]
     dashboard = json.loads((DOCKER / "grafana" / "triptych.json").read_text())
