@@ -11,12 +11,12 @@ goes wrong is a serving.errors.Failure; an error that the server answered is a S
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from serving.client.columns import column, each, of_each, padded
+from serving.client.columns import Ids, flags, ids, lists, of_each, padded, whole_numbers
 from serving.client.connect import connect
 from serving.client.transport import Arrays, ServerError, Target, array
 from serving.contract import DEFAULT_K, K_TOO_SMALL, PADDING
@@ -73,26 +73,27 @@ class Client:
         self._rows = rows
         self._transport = connect(server, timeout=timeout)
 
-    def top(self, users: Sequence[str]) -> list[Ranked]:
+    def top(self, users: Ids) -> list[Ranked]:
         """Return each user's best items, as many as were fixed at export (signature `serving_default`)."""
-        return self._ranked("serving_default", {"user_id": column(users)}, ks=[DEFAULT_K] * len(users))
+        asked = ids(users)
+        return self._ranked("serving_default", {"user_id": array(asked, "string")}, ks=[DEFAULT_K] * len(asked))
 
     def recommend(
         self,
-        users: Sequence[str],
+        users: Ids,
         *,
-        k: int | Sequence[int] = DEFAULT_K,
-        exclude: Sequence[Sequence[str]] = (),
-        unseen: bool | Sequence[bool] = False,
-        among: Sequence[str] | Sequence[Sequence[str]] = (),
-        tags: Sequence[str] | Sequence[Sequence[str]] = (),
+        k: int | Iterable[int] = DEFAULT_K,
+        exclude: Ids | Iterable[Ids] = (),
+        unseen: bool | Iterable[bool] = False,
+        among: Ids | Iterable[Ids] = (),
+        tags: Ids | Iterable[Ids] = (),
     ) -> list[Ranked]:
         """Return each user's k best items; a user the model does not know gets the most popular ones.
 
         Args:
-            users: Their ids.
+            users: Their ids; whole numbers are written out.
             k: For all users, or one for each.
-            exclude: For each user the items to leave out; empty: none for anybody.
+            exclude: Leave these items out, for all users, or a list for each; empty: none for anybody.
             unseen: Leave out what the user already had when the model was trained; for all users, or one for each.
             among: Rank these items only, for all users, or a list for each; where none is named, all are ranked, and
                 where only unknown ones are, none.
@@ -101,33 +102,37 @@ class Client:
         Raises:
             ServerError: the server answered with an error: an unknown model, or, for among and tags, a version of the
                 first contract, which has no `recommend_within`.
-            Failure: no connection, no answer in time, a k below 1, or lists of different lengths.
+            Failure: no connection, no answer in time, a k below 1, lists of different lengths, or what is no list, id
+                or k.
         """
-        ks = each(k, len(users))
+        asked = ids(users)
+        ks = whole_numbers(k, len(asked))
         columns = {
-            "user_id": column(users),
+            "user_id": array(asked, "string"),
             "k": array(ks, "int32"),
-            "exclude": padded(exclude or [[]] * len(users)),
-            "unseen": array(each(unseen, len(users)), "bool"),
+            "exclude": padded(of_each(exclude, len(asked))),
+            "unseen": array(flags(unseen, len(asked)), "bool"),
         }
-        if not among and not tags:
+        within = {"among": of_each(among, len(asked)), "tags": of_each(tags, len(asked))}
+        if not any(map(any, within.values())):
             return self._ranked("recommend", columns, ks=ks)
-        within = {"among": padded(of_each(among, len(users))), "tags": padded(of_each(tags, len(users)))}
-        return self._ranked("recommend_within", {**columns, **within}, ks=ks)
+        return self._ranked("recommend_within", {**columns, **{n: padded(rows) for n, rows in within.items()}}, ks=ks)
 
-    def similar(self, items: Sequence[str], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
+    def similar(self, items: Ids, *, k: int | Iterable[int] = DEFAULT_K) -> list[Ranked]:
         """Return for each item the k others that are most like it, by the cosine of their embeddings."""
-        ks = each(k, len(items))
-        return self._ranked("similar", {"item": column(items), "k": array(ks, "int32")}, ks=ks)
+        asked = ids(items)
+        ks = whole_numbers(k, len(asked))
+        return self._ranked("similar", {"item": array(asked, "string"), "k": array(ks, "int32")}, ks=ks)
 
-    def recommend_from(self, histories: Sequence[Sequence[str]], *, k: int | Sequence[int] = DEFAULT_K) -> list[Ranked]:
+    def recommend_from(self, histories: Iterable[Ids], *, k: int | Iterable[int] = DEFAULT_K) -> list[Ranked]:
         """Return k items for each list of liked items: for people who are no users yet."""
-        ks = each(k, len(histories))
-        return self._ranked("recommend_from", {"items": padded(histories), "k": array(ks, "int32")}, ks=ks)
+        liked = lists(histories)
+        ks = whole_numbers(k, len(liked))
+        return self._ranked("recommend_from", {"items": padded(liked), "k": array(ks, "int32")}, ks=ks)
 
-    def score(self, users: Sequence[str], items: Sequence[str]) -> list[float]:
+    def score(self, users: Ids, items: Ids) -> list[float]:
         """Return the score of each user with the item at the same place; the lowest float32 for an unknown item."""
-        answers = self._predict("score", {"user_id": column(users), "item": column(items)})
+        answers = self._predict("score", {"user_id": array(ids(users), "string"), "item": array(ids(items), "string")})
         return [float(score) for answer in answers for score in answer["score"]]
 
     def close(self) -> None:
