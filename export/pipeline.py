@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import tensorflow as tf
+
 from export.data.interactions import Interactions
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
@@ -19,6 +21,7 @@ from export.publishing.warmup_requests import write_warmup
 from export.waist.config import Config
 from export.waist.factorized import Factorized
 from serving.contract import TWIN
+from serving.errors import Failure
 
 __all__ = ["Origin", "epochs", "export", "train"]
 
@@ -52,9 +55,13 @@ def export(
 
     def write(staging: Path) -> None:
         say(f"exporting {origin.model}")
-        Recommender(model, interactions).save(staging)
-        write_twin(staging, staging / TWIN)
-        write_warmup(staging, origin.model, interactions)
+        try:
+            Recommender(model, interactions).save(staging)
+            write_twin(staging, staging / TWIN)
+            write_warmup(staging, origin.model, interactions)
+        except tf.errors.OpError as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
+            said = f"TensorFlow could not write it: {error.message}"
+            raise Failure(f"{origin.model} was not published to {models / origin.model}: {said}") from error
         write_names(staging, interactions)
         manifest.write(staging, origin, interactions)
 

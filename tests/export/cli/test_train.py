@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -19,10 +21,14 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(ratings: Path, models: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def train(
+    ratings: Path, models: Path, *options: str, before: Callable[[], None] | None = None
+) -> subprocess.CompletedProcess[str]:
     arguments = ["train", "lightfm", "--recipe", "tutorial", "--data", str(ratings), "--models", str(models), *options]
     command = [sys.executable, "-m", "export.cli", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False, preexec_fn=before
+    )
 
 
 def test_a_version_is_published_beside_whatever_else_is_called_a_number(ratings: Path, tmp_path: Path) -> None:
@@ -58,3 +64,18 @@ def test_a_folder_that_takes_no_version_is_told_before_the_training(ratings, tmp
     make(tmp_path / "lightfm")
     done = train(ratings, tmp_path)
     assert (done.returncode, done.stderr) == (1, f"triptych: {tmp_path / 'lightfm'} {sentence}")
+
+
+def little_room() -> None:
+    """Let no file grow beyond 20 kB: TensorFlow's writer fails in the midst, as it does on a disk that is full."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+
+def test_a_disk_that_fills_inside_tensorflows_writer_is_one_sentence_and_leaves_nothing(ratings, tmp_path) -> None:
+    done = train(ratings, tmp_path, before=little_room)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"triptych: lightfm was not published to {tmp_path / 'lightfm'}: TensorFlow could not write")
+    assert "File too large" in last
+    assert list((tmp_path / "lightfm").iterdir()) == []
