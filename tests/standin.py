@@ -61,6 +61,7 @@ def contract_answer(signature: str, inputs: dict[str, list[Any]]) -> dict[str, l
     ks = inputs.get("k", [4] * rows)
     if min(ks) < 1:
         raise RefusedError(400, "INVALID_ARGUMENT", f"k is {min(ks)},\n\texpected at least 1")
+    ks = [min(k, len(ITEMS)) for k in ks]  # a k above the catalogue means the whole catalogue
     for name in ("exclude", "items", "among", "tags"):
         if name in inputs and not all(inputs[name]):
             raise RefusedError(400, "INVALID_ARGUMENT", "an empty tensor among others fails a padded batch")

@@ -366,7 +366,7 @@ MEANT = {
     "ids that are whole numbers": ({"users": [42, np.int64(7)]}, {"users": ["42", "7"]}),
     "ids as bytes": ({"users": [b"42"]}, {"users": ["42"]}),
     "an array of ids": ({"users": np.array(["42", "7"])}, {"users": ["42", "7"]}),
-    "a generator of ids": ({"users": (user for user in ("42", "7"))}, {"users": ["42", "7"]}),
+    "the keys of a table": ({"users": dict.fromkeys(("42", "7")).keys()}, {"users": ["42", "7"]}),
     "numpy's k": ({"users": ["42"], "k": np.int64(2)}, {"users": ["42"], "k": 2}),
     "an array of k": ({"users": ["42", "7"], "k": np.array([1, 2])}, {"users": ["42", "7"], "k": [1, 2]}),
     "an array that is one k": ({"users": ["42"], "k": np.array(2)}, {"users": ["42"], "k": 2}),
