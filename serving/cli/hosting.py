@@ -29,7 +29,7 @@ def pack(*, paths: tuple[Path, ...], platform: Literal["sagemaker", "triton"], o
     triptych pack models/two_tower/7 --for triton --out model_repository
     """
     from serving.hosting.pack import pack_sagemaker, pack_triton
-    from serving.version.inspect import find
+    from serving.version.find import find
 
     versions = [version for path in paths for version in find(path)]
     if platform == "sagemaker":
@@ -52,7 +52,8 @@ def card(*, version: Path, out: Path | None) -> None:
     triptych card models/two_tower/7 --out README.md
     """
     from serving.hosting.card import model_card
-    from serving.version.inspect import find, inspect
+    from serving.version.find import find
+    from serving.version.inspect import inspect
 
     (folder, *_) = find(version)
     text = model_card(inspect(folder))

@@ -351,7 +351,7 @@ def test_what_cannot_be_asked_is_refused_before_it_is_sent(client, server):
         client.score(["42"], [])
     with pytest.raises(Failure, match="expected as many of each"):
         client.recommend(["42"], among=[["a"], ["b"]])
-    with pytest.raises(Failure, match=r"'genre:Comedy' where names are listed, expected a list: \['genre:Comedy'\]"):
+    with pytest.raises(Failure, match=r"'genre:Comedy' where a list is asked for, expected \['genre:Comedy'\]"):
         client.recommend(["42"], tags="genre:Comedy")
     with pytest.raises(Failure, match="expected text that UTF-8 can carry"):
         client.top(["\ud800"])
