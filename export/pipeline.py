@@ -32,7 +32,7 @@ def train(origin: Origin, interactions: Interactions) -> Factorized:
         return MODELS[origin.model].train(
             interactions,
             origin.config,
-            seed=origin.seed,
+            seed=origin.seed or 0,  # None stands for what was trained elsewhere, and does not come here
             on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
         )
 

@@ -19,6 +19,7 @@ ORDER = [
     "export/cli",
     "export/bulk",
     "export/quality",
+    "export/vectors",
     "export/pipeline",
     "export/publishing",
     "export/graph",

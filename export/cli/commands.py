@@ -21,6 +21,7 @@ from export.cli.bulk import batch, embeddings
 from export.cli.data import data_flags, show_data
 from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.heavy import with_tensorflow
+from export.cli.publish import publish
 from export.cli.quality import FOLDER, SEED, bench_index, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
 from export.publishing.publish import prepare
@@ -33,6 +34,7 @@ app.add_command(embeddings)
 app.add_command(evaluate)
 app.add_command(tune)
 app.add_command(show_data)
+app.add_command(publish)
 bench.add_command(bench_index)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -40,10 +41,11 @@ def show(user: str, *, models: Path) -> None:
 @contextmanager
 def _serving(models: Path) -> Iterator[str]:
     """Run `triptych serve` in a process of its own; whatever happens, it is gone afterwards."""
-    command = [sys.executable, "-m", "export.cli", "serve", "--models", str(models), "--rest-port", "0"]
-    server = subprocess.Popen(
-        [*command, "--grpc-port", "0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    command = [sys.executable, "-P", "-m", "export.cli", "serve", "--models", str(models), "--rest-port", "0"]
+    root = Path(__file__).parents[2]  # -P leaves out the folder that one is in, where an export.py may lie
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    command += ["--grpc-port", "0"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
     try:
         yield _address(server)
     finally:

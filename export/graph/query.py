@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from serving.contract import LOWEST, PADDING
+
 EXTRA = 2
 """Components of a query past the embedding: the bias's and the popularity's."""
 
@@ -35,3 +37,9 @@ def popular_unless(known: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
     """Keep `[b, d + 2]` queries where `[b]` known, and ask for popularity elsewhere."""
     popular = tf.one_hot(query.shape[1] - 1, query.shape[1])
     return tf.where(tf.expand_dims(known, 1), query, popular)
+
+
+def nothing_unless(somebody: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
+    """Keep the rows of `[b]` or `[b, k]` items or scores where `[b]` somebody, and empty the others."""
+    held = tf.expand_dims(somebody, 1) if output.shape.rank == 2 else somebody
+    return tf.where(held, output, PADDING if output.dtype == tf.string else LOWEST)

@@ -21,7 +21,7 @@ from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
 from export.graph.lists import cells, distinct
-from export.graph.query import EXTRA, popular_unless, table, with_bias
+from export.graph.query import EXTRA, nothing_unless, popular_unless, table, with_bias
 from export.graph.within import Within
 from export.waist.factorized import Factorized, check
 from export.waist.places import Places
@@ -59,6 +59,7 @@ class Recommender(tf.Module):
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
         self.histories = Histories(interactions)
         self.within = Within(interactions, self.items)
+        self.popular = len(interactions) > 0
 
     def save(self, path: Path) -> None:
         """Write the SavedModel with its six signatures into a new folder.
@@ -83,7 +84,7 @@ class Recommender(tf.Module):
             missing = [tf.shape(user_id)[0], DEFAULT_K - self.index.size]
             item = tf.concat([item, tf.fill(missing, PADDING)], axis=1)
             score = tf.concat([score, tf.fill(missing, LOWEST)], axis=1)
-        return {"item": item, "score": score}
+        return self._unless_nobody({"item": item, "score": score}, user < self.users.size)
 
     @tf.function(autograph=False, input_signature=_specs("recommend"))
     def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
@@ -114,7 +115,8 @@ class Recommender(tf.Module):
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         _require(k, items)
         liked = distinct(self.items(items), padding=self.index.size)
-        return self._rank(self.index.scores(self.taste(liked)), k, liked)
+        answer = self._rank(self.index.scores(self.taste(liked)), k, liked)
+        return self._unless_nobody(answer, tf.reduce_any(liked < self.index.size, axis=1))
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
         """Compute the queries of `[b, m]` columns of liked items, each once in its row: `[b, d + 2]`."""
@@ -131,7 +133,7 @@ class Recommender(tf.Module):
         user, column = self.users(user_id), self.items(item)
         score = tf.reduce_sum(tf.gather(self.queries, user) * self.index.vectors(column), axis=1)
         score += tf.gather(self.user_biases, user)
-        return {"score": tf.where(column < self.index.size, score, LOWEST)}
+        return self._unless_nobody({"score": tf.where(column < self.index.size, score, LOWEST)}, user < self.users.size)
 
     def _recommend(
         self,
@@ -149,7 +151,11 @@ class Recommender(tf.Module):
         if allowed is not None:
             scores = tf.where(allowed, scores, LOWEST)
         answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
-        return {**answer, "known": user < self.users.size}
+        return {**self._unless_nobody(answer, user < self.users.size), "known": user < self.users.size}
+
+    def _unless_nobody(self, answer: Answer, somebody: tf.Tensor) -> Answer:
+        """Empty the rows of whoever is not `[b]` somebody, if there is no popularity to stand in."""
+        return answer if self.popular else {name: nothing_unless(somebody, of) for name, of in answer.items()}
 
     def _rank(self, scores: tf.Tensor, k: tf.Tensor, left_out: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
         """Take the `[b]` k highest of `[b, columns]` scores, never one of the `[b, m]` columns left out."""

@@ -22,12 +22,12 @@ PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next",
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What a version was made of: the model, its recipe and values, the seed, and the name of the data."""
+    """What a version was made of: the model, its recipe and values, the seed (None: trained elsewhere), the data."""
 
     model: str
     recipe: str
     config: Config
-    seed: int
+    seed: int | None
     data: str
 
 

@@ -30,6 +30,7 @@ class Oracle:
         self._item_at = {name: place for place, name in enumerate(self._items)}
         self._vectors, self._biases = model.vectors.astype(np.float64), model.item_biases.astype(np.float64)
         self._popularity = interactions.popularity().astype(np.float64)
+        self._unknown = self._popularity if len(interactions) else None  # without interactions they get nothing
         self._offsets, self._history = interactions.histories()
         self._tags = [set(tags) for tags in interactions.item_tags] or [set[str]()] * len(self._items)
 
@@ -80,21 +81,24 @@ class Oracle:
         rows = []
         for names, count in zip(items, k, strict=True):
             liked = sorted({self._item_at[name] for name in names if name in self._item_at})
-            scores = self._folded(liked) if liked else self._popularity
+            scores = self._folded(liked) if liked else self._unknown
             rows.append(self._best(scores, count, set(names)))
         return _ranked(rows, self._width(k))
 
     def score(self, user_id: list[str], item: list[str]) -> Arrays:
         """Answer with the score of each pair, the lowest float for an unknown item."""
-        scores = [
-            self._scores(user)[self._item_at[name]] + self._bias(user) if name in self._item_at else LOWEST
-            for user, name in zip(user_id, item, strict=True)
-        ]
-        return {"score": np.array(scores, np.float32)}
+        found = []
+        for user, name in zip(user_id, item, strict=True):
+            scores = self._scores(user)
+            if scores is None or name not in self._item_at:
+                found.append(LOWEST)
+            else:
+                found.append(scores[self._item_at[name]] + self._bias(user))
+        return {"score": np.array(found, np.float32)}
 
-    def _scores(self, user: str) -> Floats:
+    def _scores(self, user: str) -> Floats | None:
         if user not in self._user_at:
-            return self._popularity
+            return self._unknown
         return self._vectors @ self._model.user_vectors[self._user_at[user]].astype(np.float64) + self._biases
 
     def _bias(self, user: str) -> float:
@@ -120,7 +124,9 @@ class Oracle:
     def _width(self, k: list[int]) -> int:
         return max([1, *(min(count, len(self._items)) for count in k)])
 
-    def _best(self, scores: Floats, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
+    def _best(self, scores: Floats | None, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
+        if scores is None:
+            return []
         order = np.argsort(-scores, kind="stable").tolist()
         ranking = ((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out)
         return list(islice(ranking, max(k, 0)))

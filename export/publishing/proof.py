@@ -50,7 +50,7 @@ def prove_again(version: Path) -> None:
     """
     if not (version / CASES).is_file():
         raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
-    command = [sys.executable, "-m", "export.publishing.proof", str(version)]
+    command = [sys.executable, "-P", "-m", "export.publishing.proof", str(version)]  # -P: past an export.py lying here
     root = Path(__file__).parents[2]  # the package may lie in a folder that is not installed
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)

@@ -165,6 +165,6 @@ def _value(value: object) -> str:
 
 def _ranking(answer: Ranked) -> Iterator[str]:
     if answer.known is False:
-        yield "  an unknown user gets the most popular items"
+        yield f"  an unknown user gets {'the most popular items' if answer.items else 'nothing'}"
     for place, (item, score) in enumerate(zip(answer.items, answer.scores, strict=True), start=1):
         yield f"  {place:>2} {score:>10.4f}  {item}"

@@ -17,6 +17,9 @@ def print_ranking(answer: Ranked, *, title: str) -> None:
     for place, (item, score) in enumerate(zip(answer.items, answer.scores, strict=True), start=1):
         table.add_row(str(place), Text(printable(item)), f"{score:.4f}")
     console = Console()
+    if answer.known is False and not answer.items:
+        console.print("The model knows neither this user nor what is popular: there is nothing to show.")
+        return
     if answer.known is False:
         console.print("The model does not know this user: these are the most popular items.")
     console.print(table)

@@ -90,6 +90,8 @@ class Client:
     ) -> list[Ranked]:
         """Return each user's k best items; a user the model does not know gets the most popular ones.
 
+        Of a version that was published without interactions, which knows no popularity, such a user gets nothing.
+
         Args:
             users: Their ids; whole numbers are written out.
             k: For all users, or one for each.

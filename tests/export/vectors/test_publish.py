@@ -1,0 +1,224 @@
+"""Own vectors: what is published of them answers as numpy does, and what is none is refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from export.publishing.agreement import Answer, Arrays, session
+from export.publishing.twin import twin
+from export.vectors import files
+from export.vectors.sides import Side
+from serving.client import Client
+from serving.contract import LOWEST, TWIN
+from serving.errors import Failure
+
+ROOT = Path(__file__).parents[3]
+USERS, ITEMS, WIDTH = 30, 50, 8
+RNG = np.random.default_rng(5)
+USER_VECTORS, ITEM_VECTORS = RNG.normal(size=(USERS, WIDTH)), RNG.normal(size=(ITEMS, WIDTH))
+USER_BIASES, ITEM_BIASES = RNG.normal(size=USERS), RNG.normal(size=ITEMS)
+FILMS = [f"Film {number}" for number in range(ITEMS)]
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "export.cli", "publish", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two random arrays: users' in an npz file, under whole numbers; items' in a Parquet file of lists."""
+    made = tmp_path_factory.mktemp("own")
+    np.savez(made / "users.npz", ids=np.arange(USERS), vectors=USER_VECTORS, biases=USER_BIASES)
+    table = {"item": FILMS, "bias": ITEM_BIASES, "vector": list(ITEM_VECTORS.astype(np.float32))}
+    pq.write_table(pa.table(table), made / "items.parquet")
+    return made
+
+
+@pytest.fixture(scope="module")
+def published(folder: Path) -> Path:
+    done = run(folder, "als", "--users", "users.npz", "--items", "items.parquet")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first == "models/als/1: 30 users, 50 items, 8 components"
+    assert second.startswith("without interactions: unseen leaves nothing out, and a user that is not among these gets")
+    return folder / "models/als/1"
+
+
+def ranked(k: int) -> Arrays:
+    """Rank in numpy: the k best of each user, unseen or not, and nothing for somebody unknown."""
+    scores = USER_VECTORS @ ITEM_VECTORS.T + ITEM_BIASES
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = np.take_along_axis(scores, order, axis=1) + USER_BIASES[:, None]
+    return {
+        "item": np.vstack([np.array(FILMS, object)[order], np.full((1, k), "", object)]),
+        "score": np.vstack([best, np.full((1, k), LOWEST)]),
+        "known": np.arange(USERS + 1) < USERS,
+    }
+
+
+@pytest.mark.training
+@pytest.mark.parametrize("engine", ["session", "twin"])
+def test_two_random_arrays_answer_as_numpy_ranks_them(published: Path, engine: str) -> None:
+    users = np.array([*map(str, range(USERS)), "nobody"], object)
+    k, empty = np.full(USERS + 1, 7, np.int32), np.empty((USERS + 1, 0), object)
+    inputs = {"user_id": users, "k": k, "exclude": empty, "unseen": np.arange(USERS + 1) % 2 == 0}
+
+    def check(answer: Answer) -> None:
+        found, expected = answer("recommend", inputs), ranked(7)
+        assert found["item"].tolist() == expected["item"].tolist()
+        assert found["known"].tolist() == expected["known"].tolist()
+        np.testing.assert_allclose(found["score"], expected["score"], rtol=1e-5, atol=1e-5)
+        ten, expected = answer("serving_default", {"user_id": users}), ranked(10)
+        assert ten["item"].tolist() == expected["item"].tolist()
+        nothing = answer("recommend_from", {"items": np.array([["no such item"]], object), "k": k[:1]})
+        assert set(nothing["item"].ravel()) == {""}
+        scores = answer("score", {"user_id": users[-2:], "item": np.array(FILMS[:2], object)})["score"]
+        own = USER_VECTORS[-1] @ ITEM_VECTORS[0] + ITEM_BIASES[0] + USER_BIASES[-1]
+        np.testing.assert_allclose(scores, [own, LOWEST], rtol=1e-5)
+
+    if engine == "session":
+        with session(published) as saved:
+            check(saved)
+    else:
+        check(twin(published / TWIN))
+
+
+@pytest.mark.training
+def test_the_manifest_says_that_they_were_trained_elsewhere(published: Path) -> None:
+    manifest = json.loads((published / "assets.extra/triptych.json").read_text())
+    assert (manifest["model"], manifest["recipe"], manifest["seed"]) == ("als", "own vectors", None)
+    assert manifest["data"]["name"] == "users.npz, items.parquet"
+    assert (manifest["data"]["users"], manifest["data"]["interactions"]) == (USERS, 0)
+
+
+@pytest.mark.training
+def test_with_interactions_what_a_user_has_is_left_out_and_an_unknown_one_gets_the_popular(folder: Path) -> None:
+    rows = [("0", FILMS[3]), ("1", FILMS[3]), ("0", FILMS[4]), ("stranger", FILMS[3]), ("0", "no film of these")]
+    (folder / "had.csv").write_text("user_id,item\n" + "".join(f"{user},{item}\n" for user, item in rows))
+    done = run(folder, "had", "--users", "users.npz", "--items", "items.parquet", "--interactions", "had.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[1] == "2 of 5 interactions are of a user or an item without a vector"
+    with Client((folder / "models/had/1").as_uri(), model="had") as client:
+        known, unknown = client.recommend(["0", "stranger"], k=ITEMS, unseen=True)
+    assert set(FILMS) - set(known.items) == {FILMS[3], FILMS[4]}
+    assert unknown.items[:2] == (FILMS[3], FILMS[4])
+    assert (unknown.scores[:3], unknown.known) == ((2.0, 1.0, 0.0), False)
+
+
+def parquet(**columns: object) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        pq.write_table(pa.table(columns), folder / "side.parquet")
+        return folder / "side.parquet"
+
+    return write
+
+
+def npz(**arrays: object) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        np.savez(folder / "side.npz", **arrays)  # type: ignore[arg-type]
+        return folder / "side.npz"
+
+    return write
+
+
+def text(name: str, content: str) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        (folder / name).write_text(content)
+        return folder / name
+
+    return write
+
+
+ONES = np.ones((2, 3))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        npz(ids=["b", "a"], vectors=np.array([[3, 4], [1, 2]]), biases=[1, 0]),
+        parquet(id=["b", "a"], bias=[1.0, 0.0], vector=[[3.0, 4.0], [1.0, 2.0]]),
+        parquet(user_id=["b", "a"], bias=[1, 0], first=[3, 1], second=[4.0, 2.0]),
+    ],
+)
+def test_a_side_is_read_and_sorted_whatever_it_is_kept_in(tmp_path: Path, write: Callable[[Path], Path]) -> None:
+    side = Side.of("users", *files.read(write(tmp_path)))
+    assert side.names.tolist() == ["a", "b"]
+    assert (side.vectors.tolist(), side.biases.tolist()) == ([[1, 2], [3, 4]], [0, 1])
+    assert (side.vectors.dtype, side.biases.dtype) == (np.float32, np.float32)
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        (lambda folder: folder / "no.npz", "no file "),
+        (text("side.csv", "id,x\n"), "ends in .csv, expected .parquet or .npz"),
+        (text("side.npz", ""), "side.npz cannot be read: "),
+        (text("side.parquet", "PAR1"), "side.parquet cannot be read: "),
+        (npz(ids=["a"], vector=[[1]]), "holds ids, vector, expected ids, vectors and perhaps biases"),
+        (npz(ids=np.array(["a", 1], object), vectors=ONES), "it holds Python objects, expected text or numbers"),
+        (npz(ids=["a", "b"], vectors=np.ones((2, 3, 1))), "have shape [2, 3, 1], expected [n, d] with n = 2 names"),
+        (npz(ids=["a"], vectors=ONES), "have shape [2, 3], expected [n, d] with n = 1 names"),
+        (npz(ids=["a", "b"], vectors=np.ones((2, 0))), "have shape [2, 0], expected [n, d]"),
+        (npz(ids=["a", "b"], vectors=ONES, biases=[1]), "the biases of {path} have shape [1], expected [n] with n = 2"),
+        (npz(ids=["a", "b"], vectors=ONES * 1j), "are of type complex128, expected numbers"),
+        (npz(ids=["a", "b"], vectors=[[1, 2], [3, np.nan]]), "row 2 ('b'): nan is no number that float32 holds"),
+        (npz(ids=["a", "b"], vectors=[[1e39], [3]]), "row 1 ('a'): 1e+39 is no number that float32 holds"),
+        (npz(ids=["a", "b"], vectors=ONES, biases=[1, np.inf]), "row 2 ('b'): inf is no number"),
+        (npz(ids=["a", "a"], vectors=ONES), "'a' is in row 1 and in row 2, expected each once"),
+        (npz(ids=["a", ""], vectors=ONES), "row 2: the name is empty, expected one"),
+        (npz(ids=[1.5, 2], vectors=ONES), "are of type float64, expected text or whole numbers"),
+        (npz(ids=[["a", "b"]], vectors=ONES), "have shape [1, 2], expected [n], at least one"),
+        (npz(ids=np.array([], str), vectors=np.ones((0, 3))), "have shape [0], expected [n], at least one"),
+        (parquet(id=pa.array([], pa.string()), x=pa.array([], pa.float32())), "have shape [0], expected [n]"),
+        (parquet(id=["a"], name=["Ann"], x=[1.0]), "column 'name' is string, expected one of id, user_id, item"),
+        (parquet(id=["a"], user_id=["a"], x=[1.0]), "has columns id, user_id, x, expected one of id, user_id, item"),
+        (parquet(x=[1.0]), "has columns x, expected one of id, user_id, item"),
+        (parquet(id=["a"]), "has columns id, expected one of id, user_id, item"),
+        (parquet(id=["a"], vector=[[1.0]], x=[1.0]), "has columns id, vector, x, expected one of"),
+        (parquet(id=["a", "b"], vector=[[1.0], [1.0, 2.0]]), "row 2: 2 components, expected 1 as in row 1"),
+        (parquet(id=["a", "b"], vector=[[1.0, 2.0], [None, 2.0]]), "row 2: a component is missing, expected 2 numbers"),
+        (parquet(id=["a", None], x=[1.0, 2.0]), "row 2: column 'id' is empty"),
+        (parquet(id=["a", "b"], x=[1.0, None]), "row 2: column 'x' is empty"),
+    ],
+)
+def test_what_is_no_side_is_refused_in_one_sentence(
+    tmp_path: Path, write: Callable[[Path], Path], sentence: str
+) -> None:
+    path = write(tmp_path)
+    with pytest.raises(Failure) as raised:
+        Side.of(str(path), *files.read(path))
+    assert sentence.format(path=path) in str(raised.value)
+    assert str(path) in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["a/b"], "a model cannot be named 'a/b', expected letters, digits, - and _"),
+        (["als", "--items", "narrow.npz"], "user vectors have 8 components and item vectors 2, expected as many"),
+        (["als", "--interactions", "others.csv"], "no interaction is of a user and an item that have vectors: found"),
+        (["als", "--interactions", "no.csv"], "no file no.csv"),
+    ],
+)
+def test_what_cannot_be_published_is_refused_before_anything_is_written(
+    folder: Path, arguments: list[str], sentence: str
+) -> None:
+    np.savez(folder / "narrow.npz", ids=["a"], vectors=[[1, 2]])
+    (folder / "others.csv").write_text("user_id,item\nAnn,Fargo\n")
+    done = run(folder, "--users", "users.npz", "--items", "items.parquet", "--models", "never", *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert sentence in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("triptych: ")
+    assert "Traceback" not in done.stderr
+    assert not (folder / "never").exists()
