@@ -84,7 +84,7 @@ def _take(package: str) -> None:
         raise ImportError(f"no package {package} in {_ROOT}, expected it beside {__file__}: install triptych again")
     if loaded is not None and loaded.__file__ == spec.origin:
         return
-    if hasattr(loaded, "__path__"):
+    if loaded is not None and hasattr(loaded, "__path__"):
         raise ImportError(f"{package} from {loaded.__path__[0]} is loaded, whose name a package of triptych has, too")
     sys.modules[package] = module = module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -11,7 +11,7 @@ RUN python3 -m venv /opt/build && python3 -m venv /opt/triptych
 COPY requirements/build.lock requirements/serve.lock requirements/
 RUN /opt/build/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements/build.lock \
     && /opt/triptych/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements/serve.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE triptych.py ./
 COPY lightfm_adapter lightfm_adapter
 COPY serving serving
 COPY export export

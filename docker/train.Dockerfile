@@ -10,7 +10,7 @@ LABEL org.opencontainers.image.title="triptych-train" \
 WORKDIR /src
 COPY requirements requirements
 COPY .ci/setup .ci/setup
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE triptych.py ./
 COPY lightfm_adapter lightfm_adapter
 COPY serving serving
 COPY export export
