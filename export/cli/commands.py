@@ -27,6 +27,7 @@ from export.models.registry import LEFT_OUT, MODELS
 from export.publishing.publish import prepare
 from serving.cli.commands import app, bench
 from serving.errors import Failure
+from serving.installed import not_installed, require
 from serving.printable import printable
 
 app.add_command(batch)
@@ -54,8 +55,7 @@ def main() -> None:
         print(f"triptych: {printable(failure)}", file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as error:  # who only asks a server has neither extra
-        extras = "triptych[serve] to serve, inspect and measure, triptych[train] to train"
-        print(f"triptych: {error.name} is not installed: install {extras}", file=sys.stderr)
+        print(f"triptych: {not_installed(error.name or str(error))}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -136,6 +136,7 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int, held_by: Pa
 
     Example: triptych rollback two_tower --to 6
     """
+    require("tensorflow")  # a process of its own needs it, for the proof
     from export.publishing.rollback import rollback as publish_again
 
     source, version = publish_again(folder / model, to=to, keep=keep, config=held_by)

@@ -69,10 +69,12 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving.engines.engine import check_installed
     from serving.hosting.platforms import find_platform
     from serving.server import server
     from serving.server import workers as several
 
+    check_installed(engine)
     platform = find_platform(os.environ, started_as_serve=started_as is not None)
     if platform and platform.models:
         models, model_config_file = platform.models, None

@@ -17,6 +17,7 @@ from tensorboard.compat.proto import meta_graph_pb2
 
 from serving.contract import K_TOO_SMALL, SIGNATURES, TWIN
 from serving.errors import Failure
+from serving.installed import not_installed, require
 from serving.version.saved_model import read_definitions
 from serving.version.warmup_file import read_warmup
 from serving.wire.error_codes import Code, Refusal, invalid
@@ -81,6 +82,11 @@ def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> 
     return servable
 
 
+def check_installed(engine: Engine) -> None:
+    """Refuse an engine whose library is not installed: every version would fail to load for the same reason."""
+    require(*{"auto": ("onnxruntime", "tensorflow"), "onnx": ("onnxruntime",), "tensorflow": ("tensorflow",)}[engine])
+
+
 def check_dtypes(signature: Signature, inputs: dict[str, Array]) -> None:
     """Refuse a tensor of another dtype than its input's, before an engine converts it silently."""
     for position, (name, dtype) in enumerate(signature.inputs.items()):
@@ -123,8 +129,8 @@ def _runs(folder: Path, definitions: dict[str, meta_graph_pb2.SignatureDef], eng
         try:
             from serving.engines import tensorflow
         except ModuleNotFoundError as error:
-            lacking = f"{', '.join(rest)} of {folder} has no ONNX twin and TensorFlow is not installed"
-            raise Failure(f"{lacking}: pip install 'triptych[train]'") from error
+            lacking = f"{', '.join(rest)} of {folder} has no ONNX twin"
+            raise Failure(f"{lacking}, and {not_installed('tensorflow')}") from error
 
         runs |= tensorflow.load(folder, rest)
     return runs

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -13,6 +15,7 @@ from standin import ITEMS, stand_in
 
 from export.cli.commands import app
 
+ROOT = Path(__file__).parents[3]
 HEAVY = ("tensorflow", "onnxruntime", "grpc", "numpy", "requests", "rich", "google.protobuf", "tensorboard", "uvicorn")
 
 
@@ -137,4 +140,16 @@ def test_a_package_that_is_not_installed_is_one_sentence():
     command = [sys.executable, "-c", code, "bench", "serve"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert result.stderr.startswith("triptych: httptools is not installed: install triptych[serve] to serve")
+    hint = "run pip install '.[serve]' in the project's folder"
+    assert result.stderr == f"triptych: httptools is not installed: {hint}\n"
+
+
+@pytest.mark.parametrize("arguments", [("serve", "--engine", "tensorflow"), ("rollback", "two_tower"), ("train",)])
+def test_without_tensorflow_what_needs_it_says_so_and_nothing_else(tmp_path, arguments):
+    (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['tensorflow'] = None\n")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    command = [sys.executable, "-m", "export.cli", *arguments, "--models", str(tmp_path)]
+    result = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    hint = "run pip install '.[train]' in the project's folder"
+    assert result.stderr == f"triptych: tensorflow is not installed: {hint}\n"
+    assert (result.returncode, result.stdout) == (1, "")
