@@ -7,7 +7,6 @@ from pathlib import Path
 import click
 
 from serving.errors import Failure
-from serving.version.saved_model import is_saved_model
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
 PARQUET = click.Path(path_type=Path, dir_okay=False)
@@ -65,6 +64,7 @@ def find_version(named: str, models: Path) -> Path:
         Failure: there is none.
     """
     from serving.version.numbering import version_folders
+    from serving.version.saved_model import is_saved_model
 
     for folder in (Path(named), models / named):
         if is_saved_model(folder):
