@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,9 @@ def run(script: Path, *, before: str = "") -> str:
     """Run a script as people do: its own folder comes first on Python's path."""
     text = script.read_text()
     script.write_text(f"{before}\n{text}")
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(
+        [sys.executable, script], cwd=script.parent, capture_output=True, text=True, timeout=280, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -119,17 +122,9 @@ def test_a_package_of_the_same_name_that_is_in_use_is_told(folder: Path) -> None
 
 
 @pytest.mark.training
-def test_a_few_lines_publish_and_ask_beside_files_of_the_same_names(folder: Path) -> None:
+def test_the_few_lines_of_the_page_publish_and_ask_beside_files_of_the_same_names(folder: Path) -> None:
+    page = (ROOT / "docs/own-vectors.md").read_text(encoding="utf-8")
     script = folder / "mine.py"
-    script.write_text(
-        "import numpy as np\n"
-        "from triptych import Client, Interactions, publish\n"
-        "users, items = ['Ann', 'Bob'], ['Fargo', 'Heat', 'Alien']\n"
-        "version = publish('als', users=users, user_vectors=np.eye(2), items=items,\n"
-        "    item_vectors=np.array([[3, 0], [1, 4], [2, 1]]), models='out',\n"
-        "    interactions=Interactions.from_ids(['Ann', 'Bob', 'Bob'], ['Fargo', 'Heat', 'Fargo']))\n"
-        "with Client(version.resolve().as_uri(), model='als') as client:\n"
-        "    for answer in client.recommend(['Ann', 'Bob', 'Eve'], k=2, unseen=True):\n"
-        "        print(*answer.items, *answer.scores)\n"
-    )
-    assert run(script) == "Alien Heat 2.0 1.0\nAlien 1.0\nFargo Heat 2.0 1.0\n"
+    script.write_text(re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0])
+    assert run(script) == "[Ranked(items=('Alien', 'Heat'), scores=(2.0, 1.0), known=True)]\n"
+    assert (folder / "models/als/1/saved_model.pb").is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -23,50 +24,11 @@ from serving.client import Client
 
 ROOT = Path(__file__).parents[3]
 
-IALS = '''
-"""Implicit matrix factorization by alternating least squares (Hu, Koren and Volinsky 2008), with ``implicit``."""
+IALS = re.findall(r"```python\n(.*?)```", (ROOT / "docs/models.md").read_text(encoding="utf-8"), re.DOTALL)[0]
+"""A model as somebody else writes it: the file that the page on models shows."""
 
-from dataclasses import dataclass
-
-from export.waist.config import Config, hyper
-from export.waist.model import Model
-
-
-@dataclass(frozen=True, kw_only=True)
-class IALSConfig(Config):
-    components: int = hyper(8, "components of the vectors", least=1)
-    regularization: float = hyper(1.0, "L2 penalty", least=0.0)
-    epochs: int = hyper(5, "alternations", least=1)
-
-
-def train(interactions, config, *, seed, on_epoch):
-    import numpy as np
-    from implicit.als import AlternatingLeastSquares
-    from scipy import sparse
-    from threadpoolctl import threadpool_limits
-
-    from export.waist.factorized import Factorized
-
-    offsets, items = interactions.histories()
-    shape = len(interactions.users), len(interactions.items)
-    matrix = sparse.csr_matrix((np.ones(len(items), np.float32), items, offsets), shape=shape)
-    with threadpool_limits(1, "blas"):
-        model = AlternatingLeastSquares(
-            factors=config.components, regularization=config.regularization, iterations=config.epochs,
-            random_state=seed, num_threads=1,
-        )
-        model.fit(matrix, show_progress=False, callback=lambda epoch, *_: on_epoch(epoch + 1, float("nan")))
-    return Factorized(
-        user_vectors=model.user_factors,
-        vectors=model.item_factors,
-        item_biases=np.zeros(shape[1], np.float32),
-        user_biases=np.zeros(shape[0], np.float32),
-    )
-
-
-MODEL = Model(summary="alternating least squares", recipes={"tuned": IALSConfig()}, train=train)
-'''
-"""A model as somebody else writes it: one file that knows the waist and nothing else of the project."""
+SMALL = ("--components", "8", "--regularization", "1", "--epochs", "7")
+"""For 60 users and 40 items."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +71,10 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Outside:
     return Outside(folder=folder, data=folder / "taste.csv")
 
 
+@pytest.mark.training
 def test_a_model_from_outside_is_trained_published_served_and_asked_like_ours(outside: Outside, tmp_path: Path) -> None:
     models = tmp_path / "models"
-    outside.run("train", "ials", "--data", str(outside.data), "--models", str(models), "--epochs", "7")
+    outside.run("train", "ials", "--data", str(outside.data), "--models", str(models), *SMALL)
     manifest = json.loads((models / "ials/1/assets.extra/triptych.json").read_text())
     assert (manifest["model"], manifest["recipe"], manifest["packages"]["ials"]) == ("ials", "tuned", "1.0")
     assert manifest["config"] == {"components": 8, "regularization": 1.0, "epochs": 7}
@@ -128,10 +91,11 @@ def test_a_model_from_outside_is_trained_published_served_and_asked_like_ours(ou
     assert json.loads(asked.stdout)["known"] is True
 
 
+@pytest.mark.training
 def test_a_model_from_outside_is_evaluated_like_ours(outside: Outside, tmp_path: Path) -> None:
     rows = tmp_path / "rows.json"
     data = ("--data", str(outside.data), "--no-baselines", "--json", str(rows), "--report", str(tmp_path))
-    outside.run("evaluate", "ials", "lightfm", "--epochs", "5", *data)
+    outside.run("evaluate", "ials", "lightfm", *SMALL, *data)
     found = {(row["model"], row["recipe"]): row["ndcg@10"] for row in json.loads(rows.read_text())["rows"]}
     assert found.keys() == {("ials", "tuned"), ("lightfm", "tuned")}
     assert found["ials", "tuned"] > 0.3
@@ -141,10 +105,10 @@ def test_a_model_from_outside_is_evaluated_like_ours(outside: Outside, tmp_path:
 def test_help_lists_a_model_from_outside_with_its_defaults(outside: Outside) -> None:
     text = outside.run("train", "--help").stdout
     assert "[two_tower|wide_deep|lightfm|ials]" in text
-    assert "  ials       alternating least squares\n" in text
+    assert "  ials       alternating least squares (implicit)\n" in text
     words = " ".join(text.split())
     assert "--epochs INTEGER two_tower, wide_deep, lightfm: passes over the interactions; ials: alternations" in words
-    assert "[default: two_tower 140, wide_deep 100, lightfm 117, ials 5]" in words
+    assert "[default: two_tower 140, wide_deep 100, lightfm 117, ials 15]" in words
 
 
 def test_what_a_model_cannot_is_said_before_anything_is_read(outside: Outside) -> None:
@@ -169,7 +133,7 @@ def test_what_a_model_cannot_is_said_before_anything_is_read(outside: Outside) -
             IALS.replace("components", "seed"),
             "its hyper-parameter 'seed' is named like a flag",
         ),
-        ("plain", IALS.replace('hyper(1.0, "L2 penalty", least=0.0)', "1.0"), "regularization is a plain field"),
+        ("plain", IALS.replace('hyper(10.0, "L2 penalty", least=0.0)', "10.0"), "regularization is a plain field"),
         ("empty", IALS.replace('{"tuned": IALSConfig()}', "{}"), "the classes of its recipes are none, expected one"),
         (
             "lost",
