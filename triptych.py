@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from export.data.interactions import Interactions
-    from export.data.reading import load
+    from export.data.reading import read
     from export.data.source import Source
     from export.vectors.publish import publish
     from export.waist.config import Config, hyper
@@ -40,8 +40,8 @@ __all__ = [
     "ServerError",
     "Source",
     "hyper",
-    "load",
     "publish",
+    "read",
 ]
 
 _HOME = {
@@ -56,7 +56,7 @@ _HOME = {
     "ServerError": "serving.client",
     "Source": "export.data.source",
     "hyper": "export.waist.config",
-    "load": "export.data.reading",
+    "read": "export.data.reading",
     "publish": "export.vectors.publish",
 }
 """Where each name is at home."""

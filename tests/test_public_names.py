@@ -27,7 +27,7 @@ NAMES = [
     "ServerError",
     "Source",
     "hyper",
-    "load",
+    "read",
     "publish",
 ]
 """What a user may import: a name that is taken away here breaks somebody's program."""

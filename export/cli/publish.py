@@ -33,7 +33,7 @@ def publish(*, name: str, user_file: Path, item_file: Path, interactions: str | 
 
     users, items = (Side.of(str(file), *files.read(file)) for file in (user_file, item_file))
     check(name, users, items)
-    given = reading.load(Source(data=(interactions,))) if interactions else None
+    given = reading.read(Source(data=(interactions,))) if interactions else None
     over = interactions_over(users, items, given)
     data = ", ".join(Path(part).name for part in (user_file, item_file, interactions) if part)
     version = publish_sides(name, users, items, over, data=data, models=folder, keep=keep)
