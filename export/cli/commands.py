@@ -24,7 +24,6 @@ from export.cli.heavy import with_tensorflow
 from export.cli.publish import publish
 from export.cli.quality import FOLDER, SEED, bench_index, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
-from export.publishing.publish import prepare
 from serving.cli.commands import app, bench
 from serving.errors import Failure
 from serving.installed import not_installed, require
@@ -111,6 +110,8 @@ def train(
     interactions = data.load(source)
     publishes = cluster is None or cluster.publishes
     if publishes:  # what keeps a version from being published is told before the training, not after
+        from export.publishing.publish import prepare
+
         for model in models:
             prepare(folder / model, config=held_by)
     pipeline = with_tensorflow()
