@@ -20,6 +20,7 @@ from export.publishing.twin import write_twin
 from export.publishing.warmup_requests import write_warmup
 from export.waist.config import Config
 from export.waist.factorized import Factorized
+from export.waist.from_tags import complete
 from serving.contract import TWIN
 from serving.errors import Failure
 
@@ -29,12 +30,13 @@ __all__ = ["Origin", "epochs", "export", "train"]
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
     with bar(f"training {origin.model}", epochs(origin.config)) as advance:
-        return MODELS[origin.model].train(
+        trained = MODELS[origin.model].train(
             interactions,
             origin.config,
             seed=origin.seed or 0,  # None stands for what was trained elsewhere, and does not come here
             on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
         )
+    return complete(trained, interactions)
 
 
 def epochs(config: Config) -> int:

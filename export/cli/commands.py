@@ -116,7 +116,7 @@ def train(
             prepare(folder / model, config=held_by)
     pipeline = with_tensorflow()
     for model in models:
-        name = recipe or MODELS[model].default
+        name = MODELS[model].named(recipe or MODELS[model].default, configs[model])
         origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.name)
         with cluster.training() if cluster else nullcontext():
             trained = pipeline.train(origin, interactions)

@@ -24,7 +24,7 @@ LAST_SEED = 2**32 - 1
 
 SEED = click.IntRange(0, LAST_SEED)
 BY_ITEM = "by-item-75-25"
-PROTOCOLS = "random-80-20", "temporal", "ua", "new-users", BY_ITEM
+PROTOCOLS = "random-80-20", "temporal", "ua", "new-users", "new-items", BY_ITEM
 """Those of ``export.quality.protocols``, which takes numpy to ask."""
 
 

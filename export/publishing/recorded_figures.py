@@ -29,10 +29,8 @@ def figures(model: str, config: Config, interactions: Interactions, *, file: Pat
 
     Beside a protocol's figures are those of the baselines that were measured by it, as ``baselines``.
     """
-    kept = _read(file)
-    if kept.get("data") != interactions.fingerprint():
-        return None
-    for entry in kept["models"]:
+    kept = _read(file).get(interactions.fingerprint(), {})
+    for entry in kept.get("models", []):
         if entry["model"] == model and entry["config"] == asdict(config):
             baselines = kept.get("baselines", {})
             return {
@@ -45,10 +43,12 @@ def figures(model: str, config: Config, interactions: Interactions, *, file: Pat
 def record(
     protocol: str, lines: Sequence[dict[str, Any]], interactions: Interactions, *, machine: str, file: Path = FILE
 ) -> None:
-    """Keep lines of ``leaderboard.summary`` for models with a recipe as it is, and for baselines; all others stay."""
+    """Keep lines of ``leaderboard.summary`` for models with a recipe as it is, and for baselines.
+
+    All others stay, and so do those of other data.
+    """
     data, kept = interactions.fingerprint(), _read(file)
-    same = kept.get("data") == data
-    models, baselines = (kept["models"], kept.get("baselines", {})) if same else ([], {})
+    models, baselines = kept.get(data, {}).get("models", []), kept.get(data, {}).get("baselines", {})
     for line in lines:
         if line["recipe"] == BASELINE:
             baselines.setdefault(protocol, {})[line["model"]] = _means(line)
@@ -61,7 +61,7 @@ def record(
             models += mine
         deviations = {f"{name}_sd": round(line[name][1], DIGITS) for name in ("ndcg@10",) if line["seeds"] > 1}
         mine[0]["protocols"][protocol] = {"seeds": line["seeds"], "machine": machine, **_means(line), **deviations}
-    text = json.dumps({"data": data, "models": models, "baselines": baselines}, indent=1, ensure_ascii=False)
+    text = json.dumps({**kept, data: {"models": models, "baselines": baselines}}, indent=1, ensure_ascii=False)
     file.write_text(text + "\n", encoding="utf-8")
 
 

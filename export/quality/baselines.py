@@ -62,6 +62,17 @@ def ials(train: Interactions, seed: int) -> Scorer:
     return score
 
 
+def tag_overlap(train: Interactions, seed: int) -> Scorer:
+    """Score items by the tags they share with the given ones, each item's tags together of length 1."""
+    pairs = [(item, tag) for item, own in enumerate(train.item_tags) for tag in own]
+    kinds = {tag: column for column, tag in enumerate(dict.fromkeys(tag for _, tag in pairs))}
+    places = [item for item, _ in pairs], [kinds[tag] for _, tag in pairs]
+    tags = sparse.csr_matrix((np.ones(len(pairs)), places), shape=(len(train.items), len(kinds)))
+    length = np.sqrt(np.maximum(tags.sum(axis=1), 1))
+    unit = sparse.csr_matrix(tags.multiply(1 / length))
+    return lambda users, given: np.asarray((given @ unit @ unit.T).toarray(), np.float32)
+
+
 BASELINES: dict[str, Callable[[Interactions, int], Scorer]] = {
     "popular": popular,
     "item_knn": item_knn,

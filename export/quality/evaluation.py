@@ -26,6 +26,9 @@ BLOCK = 256
 DEPTH = 100
 SHOWN = 10
 
+AMONG_NEW = "ndcg@10_among_new"
+"""NDCG@10 of new items ranked among themselves, where a protocol holds some out whole."""
+
 TFRS_FIGURE = "factorized_top_100"
 """What TFRS calls ``factorized_top_k/top_100_categorical_accuracy``, the figure that the tutorials print: the share of
 test rows whose item has fewer than 100 items scored above it, the items of training not left out."""
@@ -117,6 +120,9 @@ def _block(split: Split, scorer: Scorer, users: Ints, given: sparse.csr_matrix, 
         "mrr": metrics.reciprocal_rank(_first(scores, wanted)),
         "hit_rate@10": metrics.hit_rate(hits, relevant, 10),
     }
+    if split.new_items is not None:  # what is wanted are new items: here ranked among themselves
+        own = best(np.where(split.new_items, scores, -np.inf), depth)
+        per_user[AMONG_NEW] = metrics.ndcg(np.take_along_axis(wanted, own, axis=1), relevant, 10)
     return _Block(users=users[asked], per_user=per_user, top=ranking[:, :SHOWN], in_top_100=int(in_top.sum()))
 
 

@@ -37,9 +37,11 @@ def measure(
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
     parts = split(interactions, protocol)
-    entries = leaderboard.baselines() if baselines else []
-    entries += [leaderboard.entry(model, recipe, one) for recipe in configs for model, one in configs[recipe].items()]
-    epochs = {(model, recipe): one for recipe in configs for model, one in configs[recipe].items()}
+    entries = leaderboard.baselines(new_items=parts.new_items is not None) if baselines else []
+    epochs = {
+        (model, MODELS[model].named(name, one)): one for name, own in configs.items() for model, one in own.items()
+    }
+    entries += [leaderboard.entry(model, recipe, one) for (model, recipe), one in epochs.items()]
     runs = [
         _run(entry, parts, seed + more, config=epochs.get((entry.name, entry.recipe)))
         for entry in entries

@@ -23,11 +23,12 @@ from export.data.interactions import Ints
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
 from export.publishing.recorded_figures import BASELINE
-from export.quality.baselines import BASELINES
-from export.quality.evaluation import Outcome, Scorer, Scores, evaluate
+from export.quality.baselines import BASELINES, tag_overlap
+from export.quality.evaluation import AMONG_NEW, Outcome, Scorer, Scores, evaluate
 from export.quality.protocols import Split
 from export.waist.config import Config
 from export.waist.factorized import Factorized, OnEpoch, quiet
+from export.waist.from_tags import complete
 
 SHOWN = ("ndcg@10", "recall@10", "recall@100", "precision@10", "map@10", "mrr", "hit_rate@10", "coverage@10")
 """The figures of the table on the terminal; JSON has all."""
@@ -63,18 +64,21 @@ def entry(model: str, recipe: str, config: Config) -> Entry:
     """Make an entry of a model and its hyper-parameters."""
 
     def fit(split: Split, seed: int, on_epoch: OnEpoch) -> Scorer:
-        return scorer(MODELS[model].train(split.train, config, seed=seed, on_epoch=on_epoch), split)
+        return scorer(
+            complete(MODELS[model].train(split.train, config, seed=seed, on_epoch=on_epoch), split.train), split
+        )
 
     return Entry(name=model, recipe=recipe, fit=fit)
 
 
-def baselines() -> list[Entry]:
-    """List the baselines as entries."""
+def baselines(*, new_items: bool = False) -> list[Entry]:
+    """List the baselines as entries; tag overlap where new items are asked for, of which the others know nothing."""
+    known = BASELINES | ({"tag_overlap": tag_overlap} if new_items else {})
 
     def made(name: str) -> Entry:
-        return Entry(name=name, recipe=BASELINE, fit=lambda split, seed, on_epoch: BASELINES[name](split.train, seed))
+        return Entry(name=name, recipe=BASELINE, fit=lambda split, seed, on_epoch: known[name](split.train, seed))
 
-    return [made(name) for name in BASELINES]
+    return [made(name) for name in known]
 
 
 def scorer(model: Factorized, split: Split) -> Scorer:
@@ -126,10 +130,12 @@ def summary(runs: Sequence[Run]) -> list[dict[str, Any]]:
 def table(protocol: str, runs: Sequence[Run]) -> Table:
     """Lay the runs out for a terminal, best NDCG@10 first."""
     made = Table(title=f"{protocol}, mean ± standard deviation over seeds, given items left out")
-    for column in ("model", "recipe", *SHOWN, "train s"):
+    lines = sorted(summary(runs), key=lambda one: -one["ndcg@10"][0])
+    figures = [figure for figure in (*SHOWN, AMONG_NEW) if all(figure in line for line in lines)]
+    for column in ("model", "recipe", *figures, "train s"):
         made.add_column(column, justify="left" if column in ("model", "recipe") else "right")
-    for line in sorted(summary(runs), key=lambda one: -one["ndcg@10"][0]):
-        cells = [shown(*line[figure]) for figure in SHOWN]
+    for line in lines:
+        cells = [shown(*line[figure]) for figure in figures]
         made.add_row(line["model"], line["recipe"], *cells, f"{line['train_seconds'][0]:.1f}")
     return made
 

@@ -9,12 +9,11 @@ tutorials shuffle with ``tf.random``, so theirs is the same protocol but not the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from export.data.interactions import Interactions, Ints
+from export.data.interactions import Bools, Interactions, Ints
 from serving.errors import Failure
 
 SEED = 42
@@ -38,12 +37,14 @@ class Split:
         given: what is known of the people who are asked about, left out of their rankings; ``train`` itself, unless
             they are new users, of whom training saw nothing.
         test: what is to be found.
+        new_items: `[n_items]` whether an item is one that training saw nothing of but its tags; None: it is not asked.
     """
 
     protocol: str
     train: Interactions
     given: Interactions
     test: Interactions
+    new_items: Bools | None = None
 
     @property
     def new_users(self) -> bool:
@@ -108,6 +109,16 @@ def _new_users(rows: Interactions, seed: int) -> Split:
     )
 
 
+def _new_items(rows: Interactions, seed: int) -> Split:
+    """Hold out 10 % of the items whole: they are to be found by those who have them, by their tags alone."""
+    if not any(rows.item_tags):
+        raise Failure("new-items asks what tags are worth, and no item of the data has one: take random-80-20")
+    present = np.unique(rows.item)
+    new = np.zeros(len(rows.items), np.bool_)
+    new[np.random.default_rng(seed).permutation(present)[: max(1, len(present) // 10)]] = True
+    return replace(_known("new-items", rows, new[rows.item]), new_items=new)
+
+
 def _by_item(rows: Interactions, seed: int) -> Split:
     """Train on three quarters of the rows of each item, as the benchmark of recommenders-team does.
 
@@ -127,12 +138,13 @@ PROTOCOLS: dict[str, Callable[[Interactions, int], Split]] = {
     "temporal": _temporal,
     "ua": _ua,
     "new-users": _new_users,
+    "new-items": _new_items,
     BY_ITEM: _by_item,
 }
 """Protocol by name."""
 
 
-def _known(protocol: str, rows: Interactions, held: npt.NDArray[np.bool_]) -> Split:
+def _known(protocol: str, rows: Interactions, held: Bools) -> Split:
     train = rows.rows(~held)
     return Split(protocol=protocol, train=train, given=train, test=rows.rows(held))
 

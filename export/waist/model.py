@@ -76,3 +76,9 @@ class Model:
     def hyper_parameters(self) -> dict[str, Any]:
         """The fields of its recipes, by name, each with its help and its bounds."""
         return {spec.name: spec for spec in fields(self.recipes[self.default])}
+
+    def named(self, recipe: str, config: Config) -> str:
+        """Name a config for what it is: the recipe's name, and behind it what was changed, ``tuned, epochs 5``."""
+        own = self.recipes[recipe]
+        changed = [name for name in self.hyper_parameters if getattr(config, name) != getattr(own, name)]
+        return ", ".join([recipe, *(f"{name} {getattr(config, name)}" for name in changed)])

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -178,3 +178,11 @@ def test_without_a_tuned_recipe_the_first_runs() -> None:
     recipes = {"small": Named(), "large": Named(size=9)}
     model = Model(summary="", recipes=recipes, train=MODELS["lightfm"].train)
     assert (model.default, list(model.hyper_parameters)) == ("small", ["size"])
+
+
+def test_a_recipe_with_a_changed_value_is_named_for_what_it_is() -> None:
+    lightfm = MODELS["lightfm"]
+    tuned = lightfm.recipes["tuned"]
+    assert lightfm.named("tuned", tuned) == "tuned"
+    changed = replace(tuned, epochs=5, components=32)
+    assert lightfm.named("tuned", changed) == "tuned, components 32, epochs 5"

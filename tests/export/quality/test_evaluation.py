@@ -187,6 +187,10 @@ def test_recorded_figures_are_found_for_the_same_values_and_data_only(data: Inte
     assert again == found
     assert recorded_figures.figures("lightfm", replace(config, epochs=11), data, file=file) is None
     assert recorded_figures.figures("lightfm", config, parts.train, file=file) is None
+    before = recorded_figures.figures("lightfm", config, data, file=file)
+    recorded_figures.record("ua", leaderboard.summary([run]), parts.train, machine="there", file=file)
+    assert set(recorded_figures.figures("lightfm", config, parts.train, file=file) or ()) == {"ua"}
+    assert recorded_figures.figures("lightfm", config, data, file=file) == before
 
 
 def test_the_command_writes_rows_and_a_report(data: Interactions, tmp_path: Path) -> None:
@@ -215,8 +219,8 @@ def test_the_command_writes_rows_and_a_report(data: Interactions, tmp_path: Path
         *base,
         ("ials", "baseline", 42),
         ("ials", "baseline", 43),
-        ("lightfm", TUNED, 42),
-        ("lightfm", TUNED, 43),
+        ("lightfm", f"{TUNED}, epochs 3", 42),
+        ("lightfm", f"{TUNED}, epochs 3", 43),
     ]
     assert "lightfm" in done.stdout
     assert (tmp_path / "r" / html_report.NAME).exists()

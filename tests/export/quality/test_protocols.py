@@ -28,7 +28,8 @@ def data() -> Interactions:
     rng = np.random.default_rng(5)
     pairs = [(u, int(i)) for u in range(50) for i in rng.permutation(60)[: rng.integers(4, 31)]]
     ids = [f"u{u}" for u, _ in pairs], [f"i{i:02}" for _, i in pairs]
-    return Interactions.from_ids(*ids, rng.permutation(len(pairs)))
+    tags = {f"i{i:02}": (f"genre:{i % 7}",) for i in range(60)}
+    return Interactions.from_ids(*ids, rng.permutation(len(pairs)), item_tags=tags)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -104,9 +105,19 @@ def test_by_item_on_movielens_has_the_rows_of_the_benchmark() -> None:
 
 def test_an_unknown_protocol_is_one_sentence(data: Interactions) -> None:
     with pytest.raises(
-        Failure, match=r"^no protocol 'best', expected one of random-80-20, temporal, ua, new-users, by-"
+        Failure, match=r"^no protocol 'best', expected one of random-80-20, temporal, ua, new-users, new-"
     ):
         split(data, "best")
+
+
+def test_new_items_are_a_tenth_of_the_items_held_out_whole_and_need_tags(data: Interactions) -> None:
+    parts = split(data, "new-items")
+    assert parts.new_items is not None
+    assert parts.new_items.sum() == 6
+    assert set(parts.test.item.tolist()) == set(np.flatnonzero(parts.new_items).tolist())
+    assert not parts.new_items[parts.train.item].any()
+    with pytest.raises(Failure, match="new-items asks what tags are worth, and no item of the data has one"):
+        split(replace(data, item_tags=((),) * 60), "new-items")
 
 
 def test_temporal_without_times_is_refused(data: Interactions) -> None:
