@@ -14,11 +14,17 @@ UNTYPED = b"text/html; charset=ISO-8859-1"
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one client may take: bytes, seconds, requests sent ahead; and how many clients there may be."""
+    """What one client may take: bytes, seconds, requests sent ahead; and what all together: clients, and bytes.
 
-    body: int = 64 << 20
+    Attributes:
+        request_seconds: from a request's first byte to its last.
+        buffered: bytes of bodies that are not whole, requests that wait and answers that are not read.
+    """
+
+    body: int = 16 << 20
     headers: int = 64 << 10
     pipelined: int = 64
+    buffered: int = 256 << 20
     idle_seconds: float = 60.0
     request_seconds: float = 30.0
     answer_seconds: float = 30.0
@@ -28,13 +34,18 @@ class Limits:
 
 @dataclass(slots=True)
 class Request:
-    """A whole request: method, target as it was sent, body and its encoding, and whether the connection shall stay."""
+    """A whole request: method, target as it was sent, body and its encoding, and whether the connection shall stay.
+
+    Attributes:
+        gone: whether nobody waits for the answer any more: the client has left, or has been told that it took too long.
+    """
 
     method: bytes
     target: bytes
     body: bytes
     encoding: bytes
     keep_alive: bool
+    gone: bool = False
 
 
 Respond = Callable[[int, bytes, bytes], None]

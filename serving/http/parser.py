@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import httptools
 
@@ -11,12 +12,19 @@ from serving.http.messages import Limits, Request
 HANG_UP = -1
 """Refused without a word: the client has changed to another protocol."""
 
+SMALL = 1 << 10
+"""Bytes of a piece of a body that is not kept on its own."""
+
+FEW = 16 << 10
+"""Pieces that any body may come in; of a large one they are to be of some size, as each costs a call."""
+
 
 class RequestParser:
     """Parses one connection's requests.
 
     Attributes:
         reading: whether a request has begun and is not whole yet.
+        held: bytes of it that are kept.
         refused: once it is not 0, nothing more is parsed: the status to refuse with, or HANG_UP.
     """
 
@@ -25,10 +33,26 @@ class RequestParser:
         self.refused = 0
         self.expects_continue = False
         self._limits = limits
+        self._pieces: list[Any] = []
         self._begun = begun
         self._whole = whole
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._reset()
+
+    @property
+    def held(self) -> int:
+        """Count the bytes that are kept of a request that is not whole yet."""
+        return self._head + self._size
+
+    def forget(self) -> None:
+        """Let go of the request that is not whole yet; nothing more is parsed."""
+        self._pieces, self._size, self._head = [], 0, 0
+
+    def close(self) -> None:
+        """Forget everything. httptools holds this object as this object holds it: only a collection would free them."""
+        self._reset()
+        self._parser = None
+        self._begun, self._whole = _nothing, _nothing
 
     def feed(self, data: bytes) -> None:
         """Parse what has come; `begun` and `whole` are called on the way."""
@@ -68,14 +92,20 @@ class RequestParser:
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body, whether it came by length or in chunks."""
-        self._body.append(body)
+        if self._pieces and len(body) < SMALL:  # a list of small pieces would take twenty times as much
+            if not isinstance(self._pieces[-1], bytearray):
+                self._pieces.append(bytearray())
+            self._pieces[-1] += body
+        else:
+            self._pieces.append(body)
+        self._count_pieces += 1
         self._size += len(body)
-        if self._size > self._limits.body:
+        if self._size > self._limits.body or self._count_pieces > FEW + self._size // SMALL:
             self._refuse(413)
 
     def on_message_complete(self) -> None:
         """Hand the request over and begin anew."""
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         keep_alive = self._parser.should_keep_alive()
         request = Request(self._method, self._target, body, self._encoding, keep_alive)
         self._reset()
@@ -96,6 +126,11 @@ class RequestParser:
         self._method = b""
         self._target = b""
         self._encoding = b""
-        self._body: list[bytes] = []
+        self._pieces = []
+        self._count_pieces = 0
         self._size = 0
         self._head = 0
+
+
+def _nothing(*_: object) -> None:
+    pass

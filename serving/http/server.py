@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from email.utils import formatdate
+from operator import attrgetter
 
 from serving.http.connection import Connection
+from serving.http.line import Line
 from serving.http.messages import Handler, Limits
 
 
@@ -20,7 +22,8 @@ class HttpServer:
     def __init__(self, handler: Handler, limits: Limits) -> None:
         self.handler = handler
         self.limits = limits
-        self.connections: set[Connection] = set()
+        self.connections: set[Line] = set()
+        self.buffered = 0
         self.draining = False
         self.date = formatdate(usegmt=True).encode()
         self.loop = asyncio.get_running_loop()
@@ -29,6 +32,13 @@ class HttpServer:
     def protocol(self) -> asyncio.Protocol:
         """Make the protocol of a new connection."""
         return Connection(self)
+
+    def hold(self, connection: Line, size: int) -> None:
+        """Take note of the bytes that are kept for a connection; where all together are too many, drop the largest."""
+        self.buffered += size - connection.held
+        connection.held = size
+        while size and self.buffered > self.limits.buffered:
+            max(self.connections, key=attrgetter("held")).drop()
 
     async def drain(self, seconds: float) -> None:
         """Close idle connections, let the others finish, give up after ``seconds``."""
