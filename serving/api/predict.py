@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,10 @@ from google.protobuf import json_format, wrappers_pb2
 from google.protobuf.message import Message
 from tensorboard.compat.proto import tensor_pb2
 
-from serving.engines.batching import Batcher, Done, Outputs
+from serving.engines.batching import Batcher
+from serving.engines.budget import Account
 from serving.engines.engine import Servable, Signature, check_dtypes, check_outputs
+from serving.engines.waiting import Caller, Done, Outputs
 from serving.proto import serving_pb2
 from serving.repository.repository import Repository
 from serving.wire.error_codes import Code, Refusal, invalid
@@ -25,28 +28,54 @@ if TYPE_CHECKING:
 SIGNATURE_DEF = "signature_def"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pools:
+    """Threads, apart: those that run graphs, and those that read and write large bodies."""
+
+    graphs: ThreadPoolExecutor
+    bodies: ThreadPoolExecutor
+
+
 class Predictor:
     """Runs signatures of whatever version it is given, each through its own batcher."""
 
     def __init__(
-        self, repository: Repository, pool: ThreadPoolExecutor, *, batching: bool, metrics: Metrics | None = None
+        self,
+        repository: Repository,
+        pools: Pools,
+        account: Account,
+        *,
+        batching: bool,
+        metrics: Metrics | None = None,
     ) -> None:
         self.repository = repository
+        self.pools = pools
+        self.account = account
         self._metrics = metrics
-        self.pool = pool
         self._batching = batching
         # Keyed by the version itself, so that a batcher goes with it.
         self._batchers: weakref.WeakKeyDictionary[Servable, dict[str, Batcher]] = weakref.WeakKeyDictionary()
 
-    def submit(self, servable: Servable, signature: Signature, inputs: dict[str, Array], done: Done) -> None:
+    def submit(self, asked: Asked, caller: Caller, done: Done) -> None:
         """Run a signature whose inputs have been verified; ``done`` hears the outcome."""
-        batchers = self._batchers.setdefault(servable, {})
-        batcher = batchers.get(signature.name)
+        batchers = self._batchers.setdefault(asked.servable, {})
+        batcher = batchers.get(asked.signature.name)
         if batcher is None:
-            which = (servable.model, servable.version, signature.name)
+            which = (asked.servable.model, asked.servable.version, asked.signature.name)
             ran = partial(self._metrics.ran, *which) if self._metrics else None
-            batcher = batchers[signature.name] = Batcher(signature, self.pool, join=self._batching, ran=ran)
-        batcher.submit(inputs, done)
+            batcher = Batcher(asked.signature, self.pools.graphs, join=self._batching, ran=ran)
+            batchers[asked.signature.name] = batcher
+        batcher.submit(asked.inputs, asked.price, caller, done)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for: a signature of a version, the inputs, and the elements that they stand for."""
+
+    servable: Servable
+    signature: Signature
+    inputs: dict[str, Array]
+    price: int
 
 
 def find_signature(servable: Servable, name: str) -> Signature:
@@ -122,6 +151,12 @@ def signature_map(servable: Servable) -> serving_pb2.SignatureDefMap:
     return serving_pb2.SignatureDefMap(
         signature_def={name: signature.definition for name, signature in servable.signatures.items()}
     )
+
+
+def metadata_json(servable: Servable) -> bytes:
+    """Return the metadata of a version as the REST API gives it."""
+    spec, signatures = as_json(model_spec(servable)), as_json(signature_map(servable))
+    return f'{{\n"model_spec":{spec}\n,\n"metadata": {{"signature_def": {signatures}\n}}\n}}\n'.encode()
 
 
 def status_response(repository: Repository, model: str, version: int | None) -> serving_pb2.GetModelStatusResponse:

@@ -10,28 +10,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError, Message
 
 from serving.api.observer import Observer
-from serving.api.predict import (
-    SIGNATURE_DEF,
-    Predictor,
-    find_signature,
-    finish,
-    model_spec,
-    read_inputs,
-    signature_map,
-    status_response,
-    verify_filter,
-)
-from serving.engines.batching import Outputs
-from serving.engines.engine import Servable, Signature, check_dtypes
+from serving.api.predict import SIGNATURE_DEF, Asked, Predictor, finish, model_spec, signature_map, status_response
+from serving.api.rpc_predict import Notes, answer, find, parse, prepare
+from serving.engines.budget import Share
+from serving.engines.waiting import Outputs
 from serving.proto import serving_pb2
 from serving.wire.error_codes import Code, Refusal, invalid
-from serving.wire.tensors import Array, to_proto
 
 PREDICTION = "tensorflow.serving.PredictionService"
 MODEL = "tensorflow.serving.ModelService"
@@ -41,16 +31,14 @@ MAX_DETAILS = 1024
 
 log = logging.getLogger("triptych.rpc")
 
-M = TypeVar("M", bound=Message)
-Method = Callable[[bytes, "_Notes"], Awaitable[Message]]
+LARGE = 64 << 10
+"""A larger message is read in a thread: a million values in it would hold the event loop up."""
 
+MANY = 8 << 10
+"""An answer of more values is written in a thread."""
 
-class _Notes:
-    """What the observer is told about a call: filled in as it becomes known."""
-
-    model = ""
-    version: int | None = None
-    signature = ""
+T = TypeVar("T")
+Method = Callable[[bytes, Notes], Awaitable[bytes]]
 
 
 class RpcApi:
@@ -82,12 +70,14 @@ class RpcApi:
         self, name: str, method: Method
     ) -> Callable[[bytes, grpc.aio.ServicerContext[bytes, bytes]], Awaitable[bytes]]:
         async def call(data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            notes, start = _Notes(), time.perf_counter()
-            code, answer = Code.OK, b""
+            notes, start = Notes(), time.perf_counter()
+            code, reply = Code.OK, b""
             try:
-                answer = (await method(data, notes)).SerializeToString()
+                reply = await method(data, notes)
             except Refusal as refusal:
                 code, text = refusal.code, refusal.message
+            except MemoryError:
+                code, text = Code.RESOURCE_EXHAUSTED, "there is no memory left for this request: try again"
             except Exception:
                 log.exception("%s failed", name)
                 code, text = Code.INTERNAL, "Internal error"
@@ -95,11 +85,11 @@ class RpcApi:
                 self._observe(name, notes, code, time.perf_counter() - start)
             if code != Code.OK:
                 await context.abort(_STATUS[code], _details(text))
-            return answer
+            return reply
 
         return call
 
-    def _observe(self, name: str, notes: _Notes, code: Code, seconds: float) -> None:
+    def _observe(self, name: str, notes: Notes, code: Code, seconds: float) -> None:
         self._observer.request(
             entrypoint="GRPC",
             api=name.lower(),
@@ -110,32 +100,34 @@ class RpcApi:
             seconds=seconds,
         )
 
-    async def _predict(self, data: bytes, notes: _Notes) -> Message:
-        request = _parse(serving_pb2.PredictRequest, data)
-        servable = self._find(request, notes)
-        signature = find_signature(servable, request.model_spec.signature_name)
-        notes.signature = signature.name
-        inputs = read_inputs(signature, request.inputs)
-        names = verify_filter(signature, request.output_filter)
-        check_dtypes(signature, inputs)
-        outputs = finish(await self._run(servable, signature, inputs), names)
-        response = serving_pb2.PredictResponse(model_spec=model_spec(servable, signature.name))
-        for name, array in outputs.items():
-            response.outputs[name].CopyFrom(to_proto(array))
-        return response
+    async def _predict(self, data: bytes, notes: Notes) -> bytes:
+        share = Share(self._predictor.account)
+        try:
+            read = partial(prepare, self._repository, data, notes, share)
+            asked, names = read() if len(data) <= LARGE else await self._in_thread(read)
+            outputs = finish(await self._run(asked, notes), names)
+            write = partial(answer, asked, outputs)
+            few = sum(array.size for array in outputs.values()) <= MANY
+            return write() if few else await self._in_thread(write)
+        finally:  # the caller may have gone: gRPC ends the task then
+            notes.gone = True
+            share.release()
 
-    async def _run(self, servable: Servable, signature: Signature, inputs: dict[str, Array]) -> Outputs | Refusal:
+    async def _run(self, asked: Asked, notes: Notes) -> Outputs | Refusal:
         future: asyncio.Future[Outputs | Refusal] = asyncio.get_running_loop().create_future()
 
         def done(outcome: Outputs | Refusal) -> None:
             if not future.done():  # the caller may have gone
                 future.set_result(outcome)
 
-        self._predictor.submit(servable, signature, inputs, done)
+        self._predictor.submit(asked, notes, done)
         return await future
 
-    async def _metadata(self, data: bytes, notes: _Notes) -> Message:
-        request = _parse(serving_pb2.GetModelMetadataRequest, data)
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._predictor.pools.bodies, work)
+
+    async def _metadata(self, data: bytes, notes: Notes) -> bytes:
+        request = parse(serving_pb2.GetModelMetadataRequest, data)
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         if not request.metadata_field:
@@ -143,47 +135,24 @@ class RpcApi:
         for field in request.metadata_field:
             if field != SIGNATURE_DEF:
                 raise invalid(f"Metadata field {field} is not supported")
-        servable = self._find(request, notes)
+        servable = find(self._repository, request, notes)
         response = serving_pb2.GetModelMetadataResponse(model_spec=model_spec(servable))
         packed = response.metadata[SIGNATURE_DEF]
         packed.type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
         packed.value = signature_map(servable).SerializeToString()
-        return response
+        return response.SerializeToString()
 
-    async def _status(self, data: bytes, notes: _Notes) -> Message:
-        request = _parse(serving_pb2.GetModelStatusRequest, data)
+    async def _status(self, data: bytes, notes: Notes) -> bytes:
+        request = parse(serving_pb2.GetModelStatusRequest, data)
         if not request.HasField("model_spec"):
             raise invalid("Missing ModelSpec")
         spec = request.model_spec
         notes.model = spec.name
-        return status_response(self._repository, spec.name, spec.version.value if spec.HasField("version") else None)
-
-    def _find(
-        self, request: serving_pb2.PredictRequest | serving_pb2.GetModelMetadataRequest, notes: _Notes
-    ) -> Servable:
-        if not request.HasField("model_spec"):
-            raise invalid("Missing ModelSpec")
-        spec = request.model_spec
-        notes.model = spec.name
-        servable = self._repository.now.find(
-            spec.name,
-            version=spec.version.value if spec.HasField("version") else None,
-            label=spec.version_label if spec.HasField("version_label") else None,
-        )
-        notes.version = servable.version
-        return servable
+        version = spec.version.value if spec.HasField("version") else None
+        return status_response(self._repository, spec.name, version).SerializeToString()
 
 
 _STATUS = {code: next(one for one in grpc.StatusCode if one.value[0] == code) for code in Code}
-
-
-def _parse(kind: type[M], data: bytes) -> M:
-    message = kind()
-    try:
-        message.ParseFromString(data)
-    except DecodeError as error:
-        raise invalid(f"the message is no {kind.__name__}: {error}") from None
-    return message
 
 
 def _details(text: str) -> str:

@@ -43,6 +43,48 @@ import click
     flag_value="text",
     help="One log line for each request, as text (if nothing is said) or as JSON.",
 )
+@click.option(
+    "--max-request-elements",
+    type=click.IntRange(min=1),
+    default=1 << 20,
+    show_default=True,
+    help="Elements of one request: values, list places, rows times min(k, catalogue); each stands for 320 bytes.",
+)
+@click.option(
+    "--max-elements",
+    type=click.IntRange(min=1),
+    default=3 << 19,
+    show_default=True,
+    help="Elements of all requests in flight: the default stands for 480 MB.",
+)
+@click.option(
+    "--max-body-mb",
+    type=click.IntRange(min=1),
+    default=16,
+    show_default=True,
+    help="Megabytes of one REST request's body.",
+)
+@click.option(
+    "--max-buffered-mb",
+    type=click.IntRange(min=1),
+    default=256,
+    show_default=True,
+    help="Megabytes of unfinished REST bodies, waiting requests and unread answers, of all connections together.",
+)
+@click.option(
+    "--max-grpc-message-mb",
+    type=click.IntRange(min=1),
+    default=4,
+    show_default=True,
+    help="Megabytes of one gRPC request.",
+)
+@click.option(
+    "--max-grpc-calls",
+    type=click.IntRange(min=1),
+    default=128,
+    show_default=True,
+    help="gRPC calls at a time; with the largest messages the defaults stand for 512 MB.",
+)
 def serve(
     *,
     started_as: str | None,
@@ -56,11 +98,18 @@ def serve(
     monitoring_config_file: Path | None,
     batching: bool,
     access_log: Literal["text", "json"] | None,
+    max_request_elements: int,
+    max_elements: int,
+    max_body_mb: int,
+    max_buffered_mb: int,
+    max_grpc_message_mb: int,
+    max_grpc_calls: int,
 ) -> None:
     r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
 
     New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
     On Vertex AI and SageMaker it answers their routes on their port, too: docs/hosting.md.
+    What is refused for want of room is answered 429 or RESOURCE_EXHAUSTED; with --workers each has limits of its own.
 
     \b
     Example:
@@ -69,10 +118,13 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
+    from serving.engines.budget import Budget
     from serving.engines.engine import check_installed
     from serving.hosting.platforms import find_platform
+    from serving.http.messages import Limits
     from serving.server import server
     from serving.server import workers as several
+    from serving.server.rpc_server import RpcLimits
 
     check_installed(engine)
     platform = find_platform(os.environ, started_as_serve=started_as is not None)
@@ -90,6 +142,9 @@ def serve(
         monitoring_config_file=monitoring_config_file,
         batching=batching,
         access_log=access_log,
+        budget=Budget(request=max_request_elements, in_flight=max_elements),
+        limits=Limits(body=max_body_mb << 20, buffered=max_buffered_mb << 20),
+        rpc=RpcLimits(message=max_grpc_message_mb << 20, calls=max_grpc_calls),
     )
     server.set_up_logging(access_log=access_log)
     run = several.run if workers > 1 else server.run

@@ -7,8 +7,9 @@ is bytes from TensorFlow and str from ONNX Runtime.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,29 +17,37 @@ import numpy as np
 from tensorboard.compat.proto import meta_graph_pb2
 
 from serving.contract import K_TOO_SMALL, SIGNATURES, TWIN
+from serving.engines.warm_up import Run, catalogue, seconds_a_row, width_of
 from serving.errors import Failure
 from serving.installed import not_installed, require
+from serving.version.regular_files import check_regular
 from serving.version.saved_model import read_definitions
 from serving.version.warmup_file import read_warmup
 from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import KINDS, OF_NUMPY, Array, from_proto, type_name
 
 Engine = Literal["auto", "onnx", "tensorflow"]
-Run = Callable[[dict[str, Array]], dict[str, Array]]
-"""From a signature's inputs to all of its outputs; raises Refusal where the graph does."""
-
 DEFAULT = "serving_default"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Signature:
-    """One signature: its definition, its inputs' dtypes and its outputs' names (both sorted), and how to run it."""
+    """One signature: its definition, its inputs' dtypes and its outputs' names (both sorted), and how to run it.
+
+    Attributes:
+        catalogue: items that its version ranks; 0: unknown, as the version does not answer as the contract has it.
+        width: elements of an answer's row, as far as the definition tells.
+        seconds: what a row took in its warm-up; infinite: it had none.
+    """
 
     name: str
     definition: meta_graph_pb2.SignatureDef
     inputs: dict[str, int]
     outputs: tuple[str, ...]
     run: Run
+    catalogue: int = 0
+    width: int = 1
+    seconds: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,6 +69,7 @@ def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> 
     Raises:
         Failure: it holds no SavedModel for serving, or no twin where only ONNX is allowed, or cannot be loaded.
     """
+    check_regular(folder)
     definitions = read_definitions(folder)
     try:
         runs = _runs(folder, definitions, engine)
@@ -74,12 +84,16 @@ def load(model: str, version: int, folder: Path, *, engine: Engine = "auto") -> 
             inputs={key: definition.inputs[key].dtype for key in sorted(definition.inputs)},
             outputs=tuple(sorted(definition.outputs)),
             run=_refuse_k(name, definition, runs[name]) if name in runs else _no_run(name, definition),
+            width=width_of(definition),
         )
         for name, definition in definitions.items()
     }
-    servable = Servable(model=model, version=version, signatures=signatures)
-    _warmup(servable, folder)
-    return servable
+    seconds, items = _warmup(signatures, folder), catalogue(runs)
+    known = {
+        name: replace(signature, catalogue=items, seconds=seconds.get(name, math.inf))
+        for name, signature in signatures.items()
+    }
+    return Servable(model=model, version=version, signatures=known)
 
 
 def check_installed(engine: Engine) -> None:
@@ -167,15 +181,18 @@ def _no_run(name: str, definition: meta_graph_pb2.SignatureDef) -> Run:
     return run
 
 
-def _warmup(servable: Servable, folder: Path) -> None:
+def _warmup(signatures: dict[str, Signature], folder: Path) -> dict[str, float]:
+    """Answer a version's warm-up requests; return what a row took, by signature."""
+    seconds = {}
     for number, request in enumerate(read_warmup(folder), start=1):
-        signature = servable.signature(request.model_spec.signature_name)
+        signature = signatures.get(request.model_spec.signature_name or DEFAULT)
         tensors = {name: from_proto(proto) for name, proto in request.inputs.items()}
         inputs = {name: array for name, array in tensors.items() if array is not None}
         if signature is None or set(inputs) != set(signature.inputs):
             raise Failure(f"{folder}: warm-up request {number} fits no signature")
         try:
             check_dtypes(signature, inputs)
-            signature.run(inputs)
+            seconds[signature.name] = seconds_a_row(signature.run, inputs)
         except Refusal as refusal:
             raise Failure(f"{folder}: warm-up request {number} is refused: {refusal.message}") from refusal
+    return seconds

@@ -15,7 +15,7 @@ from tensorboard.compat.proto import meta_graph_pb2, types_pb2
 from serving import contract
 from serving.engines.weights import Session, Weights
 from serving.errors import Failure
-from serving.wire.error_codes import invalid
+from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import Array
 
 
@@ -28,6 +28,9 @@ def open_graph(path: Path, weights: Weights) -> ort.InferenceSession:
     options = ort.SessionOptions()
     # One thread runs one batch: the cores are for concurrent batches and worker processes.
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # An arena keeps what the largest run took, for ever. Without one a run takes as long: 71 and 69 us for one user of
+    # 1,664 items, 469 and 466 us for 32.
+    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4  # what a caller did wrong is told to the caller
     return Session(path, options, weights)
 
@@ -52,9 +55,16 @@ def load(
         try:
             return dict(zip(gives, session.run(fetched, feed), strict=True))
         except Exception as error:  # each of ORT's errors has its own class; from run() all of them blame the inputs
-            raise invalid(str(error)) from error
+            raise _refusal(str(error)) from error
 
     return run
+
+
+def _refusal(problem: str) -> Refusal:
+    """Blame the inputs, but for memory that could not be had."""
+    if "Failed to allocate memory" in problem or "bad_alloc" in problem:
+        return Refusal(Code.RESOURCE_EXHAUSTED, f"there is no memory left for this request: {problem}")
+    return invalid(problem)
 
 
 def _output(name: str, definition: meta_graph_pb2.SignatureDef) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its notes on missing GPUs 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it calls its own session loader deprecated
 
 import tensorflow as tf  # noqa: E402 - it reads the level when it is imported
+
+gc.freeze()  # its million objects stay: a collection after an unload (serving.repository) is not to walk over them
 
 _CODES = {int(code): code for code in Code}
 

@@ -6,9 +6,11 @@ long as somebody holds it, so a request in flight finishes on the version it beg
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,9 @@ from serving.wire.error_codes import Code
 LOAD_RETRIES = 5
 RETRY_SECONDS = 60.0
 """A version that does not load is tried again this often, this far apart: TensorFlow Serving's defaults."""
+
+STOP_SECONDS = 5.0
+"""How long the end waits for a load that is going on."""
 
 log = logging.getLogger("triptych.repository")
 
@@ -61,6 +66,7 @@ class Repository:
         self._known: dict[str, ModelSource] = {}
         self.now = Snapshot()
         self._stopped = threading.Event()
+        self._freed = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="repository", daemon=True)
 
     def start(self) -> None:
@@ -76,7 +82,7 @@ class Repository:
         """Stop watching; what is loaded stays usable."""
         self._stopped.set()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(STOP_SECONDS)
 
     def poll(self, sources: list[ModelSource]) -> None:
         """Bring what is loaded in line with what is wanted, once; a change is taken up as a whole or not at all."""
@@ -143,6 +149,7 @@ class Repository:
             if version.attempts > LOAD_RETRIES:
                 version.state, version.error = State.END, str(failure)
             return
+        weakref.finalize(version.servable, self._freed.set).atexit = False
         version.state = State.AVAILABLE
         log.info("model %s version %d: loaded in %.0f ms", name, number, 1e3 * (time.perf_counter() - start))
 
@@ -168,6 +175,11 @@ class Repository:
                 self.poll(self._read())
             except Exception:
                 log.exception("nothing changed")
+            if (
+                self._freed.is_set()
+            ):  # no request holds it any more, but a TensorFlow graph's operations hold each other
+                self._freed.clear()
+                gc.collect()
 
     def _read(self) -> list[ModelSource]:
         try:

@@ -15,16 +15,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import grpc
-from grpc_health.v1 import health, health_pb2
-
-from serving.api.health import health_handlers
 from serving.api.observer import AccessLog, Observer, access
-from serving.api.predict import Predictor
+from serving.api.predict import Pools, Predictor
 from serving.api.rest import RestApi
-from serving.api.rpc import MODEL, PREDICTION, RpcApi
+from serving.api.rpc import RpcApi
 from serving.engines import engine
 from serving.engines.batching import new_pool
+from serving.engines.budget import Account, Budget
 from serving.errors import Failure
 from serving.hosting.platforms import Platform
 from serving.hosting.platforms import sources as hosted_folder
@@ -34,6 +31,8 @@ from serving.http.server import HttpServer
 from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.repository.repository import Repository
+from serving.server import memory, rpc_server
+from serving.server.rpc_server import RpcLimits
 from serving.version.find import no_versions
 
 DRAIN_SECONDS = 10.0
@@ -56,7 +55,9 @@ class Config:
     access_log: AccessLog = None
     platform: Platform | None = None
     poll_seconds: float = 1.0
+    budget: Budget = field(default_factory=Budget)
     limits: Limits = field(default_factory=Limits)
+    rpc: RpcLimits = field(default_factory=RpcLimits)
     share_ports: bool = False
 
     def sources(self) -> Sources:
@@ -102,25 +103,19 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
     observer = Observer(path=monitoring_path(config.monitoring_config_file), access_log=config.access_log)
     load = observer.loading(partial(engine.load, engine=config.engine))
     repository = Repository(config.sources(), load, poll_seconds=config.poll_seconds, unloaded=observer.unloaded)
-    with listen(config.host, config.rest_port, share=config.share_ports) as listening, new_pool() as pool:
+    memory.freeze()
+    with (
+        listen(config.host, config.rest_port, share=config.share_ports) as listening,
+        new_pool("graph") as graphs,
+        new_pool("body") as bodies,
+    ):
         await asyncio.to_thread(repository.start)
         try:
             if not repository.now.known():
                 raise Failure(f"nothing to serve: {_nothing_found(config)}")
-            predictor = Predictor(repository, pool, batching=config.batching, metrics=observer.metrics)
-            api: Handler = RestApi(predictor, observer, body_limit=config.limits.body)
-            if config.platform:
-                api = HostedRoutes(api, config.platform, repository)
-            http = HttpServer(api, config.limits)
-            rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
-            healthy = health.aio.HealthServicer()
-            rpc, grpc_port = await _start_rpc(config, RpcApi(predictor, observer), healthy)
-            port = listening.getsockname()[1]
-            ready(Ready(models=len(repository.now.models()), host=config.host, rest_port=port, grpc_port=grpc_port))
-            await ending.wait()
-            await healthy.enter_graceful_shutdown()
-            rest.close()
-            await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
+            pools, account = Pools(graphs=graphs, bodies=bodies), Account(config.budget)
+            predictor = Predictor(repository, pools, account, batching=config.batching, metrics=observer.metrics)
+            await _answer(config, predictor, observer, listening, ready, ending)
         finally:
             repository.stop()
 
@@ -129,6 +124,32 @@ def _nothing_found(config: Config) -> str:
     if config.model_config_file is None:
         return no_versions(config.models or Path("models"))
     return f"none under the base paths that {config.model_config_file} names; `triptych train` publishes one"
+
+
+async def _answer(
+    config: Config,
+    predictor: Predictor,
+    observer: Observer,
+    listening: socket.socket,
+    ready: Callable[[Ready], None],
+    ending: asyncio.Event,
+) -> None:
+    """Open both ports, say so, and close them when all that was begun is answered."""
+    rest_api: Handler = RestApi(predictor, observer, body_limit=config.limits.body)
+    if config.platform:
+        rest_api = HostedRoutes(rest_api, config.platform, predictor.repository)
+    http = HttpServer(rest_api, config.limits)
+    rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
+    address, api = f"{config.host}:{config.grpc_port}", RpcApi(predictor, observer)
+    rpc, healthy, grpc_port = await rpc_server.start(address, api, config.rpc, share=config.share_ports)
+    models, port = len(predictor.repository.now.models()), listening.getsockname()[1]
+    ready(Ready(models=models, host=config.host, rest_port=port, grpc_port=grpc_port))
+    tidying = asyncio.create_task(memory.keep_low(predictor.account, http))
+    await ending.wait()
+    tidying.cancel()
+    await healthy.enter_graceful_shutdown()
+    rest.close()
+    await asyncio.gather(http.drain(DRAIN_SECONDS), rpc.stop(DRAIN_SECONDS))
 
 
 async def _until_signalled(config: Config, ready: Callable[[Ready], None]) -> None:
@@ -160,24 +181,6 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
     except OSError as error:
         raise Failure(f"cannot listen on {host}:{port}: {error.strerror}; another port is --rest-port 0") from error
     return bound
-
-
-async def _start_rpc(config: Config, api: RpcApi, healthy: health.aio.HealthServicer) -> tuple[grpc.aio.Server, int]:
-    options = [
-        ("grpc.so_reuseport", int(config.share_ports)),
-        ("grpc.max_receive_message_length", config.limits.body),
-        ("grpc.max_send_message_length", -1),
-    ]
-    server = grpc.aio.server(options=options)
-    server.add_generic_rpc_handlers((*api.handlers(), health_handlers(healthy)))
-    for service in ("", PREDICTION, MODEL):
-        await healthy.set(service, health_pb2.HealthCheckResponse.SERVING)
-    try:
-        port = server.add_insecure_port(f"{config.host}:{config.grpc_port}")
-    except RuntimeError as error:
-        raise Failure(f"cannot listen on {config.host}:{config.grpc_port}: another port is --grpc-port 0") from error
-    await server.start()
-    return server, port
 
 
 def set_up_logging(*, access_log: AccessLog) -> None:

@@ -26,6 +26,10 @@ MAX_ELEMENTS = 1 << 26
 """A shape may ask for more elements than a message carries values; beyond this it is refused, as memory would end."""
 
 
+TEXT = 64
+"""Bytes of text that are counted for one element more: they are copied and widened as often as it is."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """One dtype: TensorFlow's name for it, numpy's type, and the TensorProto field that holds its values."""
@@ -81,6 +85,19 @@ def from_proto(proto: tensor_pb2.TensorProto) -> Array | None:
     size = math.prod(shape)
     flat = _content(proto, kind, size) if proto.tensor_content and size else _values(proto, kind, size)
     return None if flat is None else flat.reshape(shape)
+
+
+def elements(proto: tensor_pb2.TensorProto) -> int:
+    """Return how many elements a tensor has, 0 where `from_proto` makes none: told before any of them is made.
+
+    A string repeated over and over is one object to numpy, but an engine copies it: each `TEXT` bytes count for one.
+    """
+    shape = _shape(proto)
+    if shape is None or proto.dtype not in KINDS or math.prod(max(one, 1) for one in shape) > MAX_ELEMENTS:
+        return 0
+    size = math.prod(shape)
+    repeated = max(size - len(proto.string_val), 0) * len(proto.string_val[-1]) if proto.string_val else 0
+    return size + repeated // TEXT
 
 
 def to_proto(array: Array) -> tensor_pb2.TensorProto:

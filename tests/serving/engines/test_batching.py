@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,9 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import live, predict
 
-from serving.engines import batching, engine
+from serving.engines import batching, engine, rows
 from serving.engines.batching import Batcher
-from serving.engines.engine import Signature
 from serving.wire.error_codes import Refusal
 from serving.wire.tensors import strings
 
@@ -61,7 +62,7 @@ def requests(draw, signature):
     }[signature]
 
 
-def together(signature, wanted):
+def together(signature, wanted, *, gone=False):
     """Submit all in one turn of an event loop; return what each is told, and how often the graph ran."""
     runs = []
 
@@ -70,17 +71,11 @@ def together(signature, wanted):
         return signature.run(inputs)
 
     async def submit():
-        watched = Signature(
-            name=signature.name,
-            definition=signature.definition,
-            inputs=signature.inputs,
-            outputs=signature.outputs,
-            run=counted,
-        )
+        watched = replace(signature, run=counted)
         batcher = Batcher(watched, pool, join=True)
         futures = [asyncio.get_running_loop().create_future() for _ in wanted]
         for inputs, future in zip(wanted, futures, strict=True):
-            batcher.submit(inputs, future.set_result)
+            batcher.submit(inputs, rows.price(signature, inputs), SimpleNamespace(gone=gone), future.set_result)
         return await asyncio.gather(*futures)
 
     with ThreadPoolExecutor(2) as pool:
@@ -131,8 +126,8 @@ def test_what_arrives_together_runs_once(servable):
 
 def test_a_batch_is_bounded(servable):
     signature = servable.signatures["serving_default"]
-    _, runs = together(signature, [{"user_id": texts(["1"], 1)} for _ in range(batching.MAX_ROWS + 1)])
-    assert sorted(runs) == [1, batching.MAX_ROWS]
+    _, runs = together(signature, [{"user_id": texts(["1"], 1)} for _ in range(rows.MAX_ROWS + 1)])
+    assert sorted(runs) == [1, rows.MAX_ROWS]
 
 
 def test_a_request_to_be_refused_spoils_no_batch(servable):
@@ -160,7 +155,7 @@ def test_more_than_may_wait_are_refused(servable):
 
 def test_only_the_contracts_signatures_are_joined(conformance_twin):
     signatures = engine.load("m", 1, conformance_twin / "1").signatures
-    assert [name for name, signature in signatures.items() if batching.in_contract(signature)] == []
+    assert [name for name, signature in signatures.items() if rows.in_contract(signature)] == []
 
 
 @pytest.mark.parametrize("batching_on", [True, False])

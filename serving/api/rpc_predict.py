@@ -1,0 +1,79 @@
+"""Predict over gRPC, apart from the call itself: a message to what is asked, and outputs to a message."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from serving.api.predict import Asked, find_signature, model_spec, read_inputs, verify_filter
+from serving.engines.budget import Share
+from serving.engines.engine import Servable, check_dtypes
+from serving.engines.rows import price
+from serving.engines.waiting import Outputs
+from serving.proto import serving_pb2
+from serving.repository.repository import Repository
+from serving.wire.error_codes import invalid
+from serving.wire.tensors import TEXT, elements, to_proto
+
+M = TypeVar("M", bound=Message)
+
+
+class Notes:
+    """What the observer is told about a call, filled in as it becomes known; and whether its caller is gone."""
+
+    gone = False
+    model = ""
+    version: int | None = None
+    signature = ""
+
+
+def prepare(repository: Repository, data: bytes, notes: Notes, share: Share) -> tuple[Asked, tuple[str, ...]]:
+    """Read a request: what is to be run, and the outputs asked for; the budget is asked before tensors are made."""
+    request = parse(serving_pb2.PredictRequest, data)
+    servable = find(repository, request, notes)
+    signature = find_signature(servable, request.model_spec.signature_name)
+    notes.signature = signature.name
+    text = len(data) // TEXT
+    share.need(text + sum(elements(request.inputs[name]) for name in signature.inputs if name in request.inputs))
+    inputs = read_inputs(signature, request.inputs)
+    names = verify_filter(signature, request.output_filter)
+    check_dtypes(signature, inputs)
+    cost = price(signature, inputs)
+    share.need(cost + text)
+    return Asked(servable, signature, inputs, cost), names
+
+
+def answer(asked: Asked, outputs: Outputs) -> bytes:
+    """Write the answer to a Predict request."""
+    response = serving_pb2.PredictResponse(model_spec=model_spec(asked.servable, asked.signature.name))
+    for name, array in outputs.items():
+        response.outputs[name].CopyFrom(to_proto(array))
+    return bytes(response.SerializeToString())
+
+
+def find(
+    repository: Repository, request: serving_pb2.PredictRequest | serving_pb2.GetModelMetadataRequest, notes: Notes
+) -> Servable:
+    """Return the version that a request names."""
+    if not request.HasField("model_spec"):
+        raise invalid("Missing ModelSpec")
+    spec = request.model_spec
+    notes.model = spec.name
+    servable = repository.now.find(
+        spec.name,
+        version=spec.version.value if spec.HasField("version") else None,
+        label=spec.version_label if spec.HasField("version_label") else None,
+    )
+    notes.version = servable.version
+    return servable
+
+
+def parse(kind: type[M], data: bytes) -> M:
+    """Parse a message, or refuse it."""
+    message = kind()
+    try:
+        message.ParseFromString(data)
+    except DecodeError as error:
+        raise invalid(f"the message is no {kind.__name__}: {error}") from None
+    return message

@@ -1,0 +1,96 @@
+"""What requests may take together: counted in elements, asked for before anything of a request is built or run.
+
+An element is a string, a number or a place in an answer: with everything that is made of it on the way (the JSON value,
+the Python object, the engine's copy, the text of the answer) it stands for `BYTES` of memory. Bytes alone say little:
+57 of them can name a tensor of a million strings, and a k of ten digits asks for the whole catalogue.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from serving.wire.error_codes import Code, Refusal
+
+BYTES = 320
+"""Memory that an element stands for at its peak, measured: see docs/reliability.md."""
+
+SMALL = 1024
+"""Elements up to which a request may use what is kept back from large ones, so that these do not shut it out."""
+
+KEPT_BACK = 8
+"""The share of what may be in flight that is kept back: one part in so many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """Elements of one request, and of all that is in flight."""
+
+    request: int = 1 << 20
+    in_flight: int = 3 << 19
+
+
+class Account:
+    """Everything in flight; used from any thread.
+
+    Attributes:
+        held: elements in flight now.
+        most: the most there were since it was last set to 0, by whoever wants to know.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.held = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def change(self, share: Share, after: int) -> None:
+        """Hold ``after`` elements for a request, in place of what it held before.
+
+        Raises:
+            Refusal: it is more than one request may have, or than is left.
+        """
+        limit = self.budget.in_flight
+        if after > SMALL:
+            limit -= limit // KEPT_BACK
+        with self._lock:
+            others = self.held - share.held
+            if after > share.held and (after > self.budget.request or others + after > limit):
+                raise self._refusal(after, others)
+            self.held = others + after
+            share.held = after
+            self.most = max(self.most, self.held)
+
+    def _refusal(self, wanted: int, others: int) -> Refusal:
+        if wanted > self.budget.request:
+            text = f"the request stands for {wanted} elements (rows, list places, answers), more than one may have: "
+            return Refusal(Code.RESOURCE_EXHAUSTED, f"{text}{self.budget.request}; ask in parts, or for a smaller k")
+        text = f"the request stands for {wanted} elements while {others} of {self.budget.in_flight} are in flight"
+        return Refusal(Code.RESOURCE_EXHAUSTED, f"{text}: try again")
+
+
+class Share:
+    """One request's part of the account, from its first look at the body to its answer."""
+
+    __slots__ = ("_account", "_over", "held")
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._over = False
+        self.held = 0
+
+    def need(self, elements: int) -> None:
+        """Hold so many elements, in place of what was held before.
+
+        Raises:
+            Refusal: that is too many, or everything was given back already: nobody waits for the work any more.
+        """
+        if self._over:
+            raise Refusal(Code.CANCELLED, "the caller is gone")
+        self._account.change(self, elements)
+
+    def release(self) -> None:
+        """Give everything back, for good."""
+        self._over = True
+        if self.held:
+            self._account.change(self, 0)

@@ -1,0 +1,110 @@
+"""Requests as rows: which signatures are the contract's, what a request costs, how rows are joined and cut apart.
+
+Of the contract's signatures every output row depends on its own input row and nothing else; of any other signature
+nothing is known but its shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from serving import contract
+from serving.engines.engine import Signature
+from serving.wire.tensors import KINDS, Array
+
+MAX_ROWS = 256
+"""Rows of one run, at most."""
+
+MAX_ELEMENTS = 1 << 15
+"""Padded elements of one run that has several rows: 128 in a row of 256, or a single row of any width."""
+
+MAX_SCORES = 1 << 24
+"""Scores of one run that has several rows: rows times catalogue, 64 MB each time the graph copies them."""
+
+GATHERED = 16
+"""Elements that a place in a list stands for where the graph gathers a vector for it."""
+
+SCANNED = 1024
+"""Items of the catalogue that one element stands for, as every row is compared with each of them."""
+
+
+def in_contract(signature: Signature) -> bool:
+    """Tell whether a signature is one of the contract's, to the letter."""
+    known = contract.SIGNATURES.get(signature.name)
+    if known is None or set(signature.outputs) != set(known.outputs) or set(signature.inputs) != set(known.inputs):
+        return False
+    names = {name: np.dtype(KINDS[dtype].numpy) for name, dtype in signature.inputs.items() if dtype in KINDS}
+    return all(names.get(name) == _dtype(tensor) for name, tensor in known.inputs.items())
+
+
+def price(signature: Signature, inputs: Mapping[str, Array]) -> int:
+    """Return the elements a request stands for: what it gives, what is gathered and scanned for it, what it gets."""
+    elements, rows = 0, None
+    for array in inputs.values():
+        elements += array.size
+        if rows is None:
+            rows = len(array) if array.ndim else 1
+    rows = 1 if rows is None else rows
+    if not signature.catalogue:
+        return elements + rows * signature.width
+    width, k = signature.width, inputs.get("k")
+    if k is not None and k.size:
+        width = min(max(int(k.max()), 1), signature.catalogue)
+    if "items" in inputs:
+        elements += (GATHERED - 1) * inputs["items"].size
+    return elements + rows * (width + signature.catalogue // SCANNED)
+
+
+def rows_of(signature: Signature, inputs: Mapping[str, Array]) -> tuple[int, bool]:
+    """Return how many rows a contract request has, and whether it can be joined: it is not ragged nor to be refused.
+
+    The rows of what is no tensor of its rank are 0: it can only be run as it came.
+    """
+    known = contract.SIGNATURES[signature.name].inputs
+    rows, even = -1, True
+    for name, tensor in known.items():
+        array = inputs[name]
+        if array.ndim != len(tensor.shape):
+            return 0, False
+        even = even and rows in (-1, len(array))
+        rows = max(rows, len(array))
+    return rows, even and rows > 0 and ("k" not in inputs or bool(inputs["k"].min() >= 1))
+
+
+def fits(rows: int, catalogue: int, elements: int) -> bool:
+    """Tell whether one run may have so many rows, over a catalogue, where a row stands for so many elements."""
+    in_bounds = rows <= MAX_ROWS and rows * catalogue <= MAX_SCORES and rows * elements <= MAX_ELEMENTS
+    return in_bounds or rows <= 1
+
+
+def most_rows(catalogue: int, elements: int) -> int:
+    """Return the most rows that fit."""
+    return max(1, min(MAX_ROWS, MAX_SCORES // max(catalogue, 1), MAX_ELEMENTS // max(elements, 1)))
+
+
+def cut(arrays: Mapping[str, Array], rows: slice) -> dict[str, Array]:
+    """Take some rows of every tensor."""
+    return {name: array[rows] for name, array in arrays.items()}
+
+
+def join(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Join requests or answers along their rows; narrower lists are filled up as the contract has it."""
+    return {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _dtype(tensor: contract.Tensor) -> np.dtype[np.generic]:
+    return np.dtype(object if tensor.dtype == "string" else tensor.dtype)
+
+
+def _concatenate(arrays: Sequence[Array]) -> Array:
+    if arrays[0].ndim == 1 or len({array.shape[1] for array in arrays}) == 1:
+        return np.concatenate(arrays)
+    fill = contract.PADDING if arrays[0].dtype == object else contract.LOWEST
+    joined = np.full((sum(map(len, arrays)), max(a.shape[1] for a in arrays)), fill, dtype=arrays[0].dtype)
+    at = 0
+    for array in arrays:
+        joined[at : at + len(array), : array.shape[1]] = array
+        at += len(array)
+    return joined

@@ -1,0 +1,329 @@
+"""A stranger's request costs what it should: refused before it is built, dropped when nobody waits, freed when over."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import os
+import signal
+import socket
+import threading
+import time
+import weakref
+from contextlib import ExitStack
+
+import grpc
+import numpy as np
+import psutil
+import pytest
+from live import ask, live, predict, process
+from tensorboard.compat.proto import types_pb2
+
+from serving.engines import engine, onnx
+from serving.engines.budget import Account, Budget, Share
+from serving.engines.weights import Weights
+from serving.errors import Failure
+from serving.http.messages import Limits
+from serving.proto import serving_pb2
+from serving.server.rpc_server import RpcLimits
+from serving.wire.error_codes import Code, Refusal
+
+BUDGET = Budget(request=20_000, in_flight=40_000)
+LIMITS = Limits(body=2 << 20, buffered=8 << 20, request_seconds=2, answer_seconds=2, linger_seconds=0.5, connections=60)
+BODY = b'{"instances": ["1"]}'
+
+
+def models(tiny_version):
+    return tiny_version.folder.parent.parent
+
+
+@pytest.fixture(scope="module")
+def server(tiny_version):
+    with live(models=models(tiny_version), budget=BUDGET, limits=LIMITS, rpc=RpcLimits(calls=4)) as where:
+        yield where
+
+
+def columns(signature, **inputs):
+    return json.dumps({"signature_name": signature, "inputs": inputs})
+
+
+def recommend(rows, k, exclude=("",)):
+    return columns(
+        "recommend", user_id=["1"] * rows, k=[k] * rows, exclude=[list(exclude)] * rows, unseen=[False] * rows
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "elements"),
+    [
+        (json.dumps({"instances": ["1"] * 30_000}), 30_001),
+        (json.dumps({"instances": ["1"] * 2000}), 22_000),
+        (recommend(700, 2**31 - 1), 30_800),
+        (columns("recommend_from", items=[[""] * 2000], k=[1]), 32_002),
+        ('{"instances": ["1"], "a": [' + ",".join(["{}"] * 30_000) + "]}", 60_000),
+        ('{"instances": [' + ",".join(["1"] * 3000) + "]}", 24_008),
+    ],
+)
+def test_a_request_that_stands_for_too_much_is_refused_with_the_numbers(server, body, elements):
+    answer = predict(server, "plain", body)
+    assert answer.status == 429
+    told = int(answer.error.split()[4])
+    assert elements <= told < 1.2 * elements + 1000, answer.error
+    assert "more than one may have: 20000" in answer.error
+
+
+@pytest.mark.parametrize("body", [recommend(100, 2**31 - 1), recommend(1, 3, [""] * 15_000)])
+def test_what_is_within_the_budget_is_answered(server, body):
+    assert predict(server, "plain", body).status == 200
+
+
+def message(signature, **inputs):
+    """Write a Predict request whose tensors have one value each, whatever their shape."""
+    request = serving_pb2.PredictRequest()
+    request.model_spec.name, request.model_spec.signature_name = "plain", signature
+    for name, (shape, value) in inputs.items():
+        tensor = request.inputs[name]
+        for size in shape:
+            tensor.tensor_shape.dim.add(size=size)
+        if isinstance(value, bytes):
+            tensor.dtype = types_pb2.DT_STRING
+            tensor.string_val.append(value)
+        else:
+            tensor.dtype = types_pb2.DT_INT32
+            tensor.int_val.append(value)
+    return request.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        message("serving_default", user_id=([1_000_000], b"1")),
+        message("serving_default", user_id=([1000], b"1" * 10_000)),
+        message("recommend_from", items=([1, 5_000_000], b""), k=([1], 1)),
+        message("similar", item=([700], b"Film 1 (1991)"), k=([700], 2**31 - 1)),
+    ],
+)
+def test_a_small_message_that_stands_for_much_is_refused_before_it_is_made(server, sent):
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        with pytest.raises(grpc.RpcError) as refused:
+            call(sent, timeout=20)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "more than one may have: 20000" in refused.value.details()
+        assert call(message("serving_default", user_id=([1], b"1")), timeout=20)
+
+
+def test_the_account_holds_what_is_in_flight_and_keeps_a_part_for_small_requests():
+    account = Account(BUDGET)
+    shares = [Share(account) for _ in range(4)]
+    shares[0].need(20_000)
+    shares[1].need(15_000)
+    with pytest.raises(Refusal, match=r"2000 elements while 35000 of 40000 are in flight: try again") as refused:
+        shares[2].need(2000)
+    assert refused.value.code == Code.RESOURCE_EXHAUSTED
+    shares[2].need(1000)
+    shares[0].release()
+    shares[3].need(19_000)
+    shares[1].need(1)
+    assert account.held == 20_001
+    for share in shares:
+        share.release()
+    assert account.held == 0
+    with pytest.raises(Refusal):
+        shares[0].need(1)
+
+
+def test_a_version_says_itself_how_large_its_catalogue_is(tiny_version, conformance_twin):
+    own = engine.load("m", 1, tiny_version.folder).signatures
+    assert {signature.catalogue for signature in own.values()} == {40}
+    foreign = engine.load("m", 1, conformance_twin / "1").signatures
+    assert {signature.catalogue for signature in foreign.values()} == {0}
+
+
+def test_memory_that_cannot_be_had_is_not_the_callers_fault(tmp_path):
+    import onnx as onnx_library
+    from onnx import TensorProto, helper
+    from tensorboard.compat.proto import meta_graph_pb2
+
+    graph = helper.make_graph(
+        [helper.make_node("ConstantOfShape", ["x"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.INT64, [1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None])],
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx_library.save(made, str(tmp_path / "s.onnx"))
+    definition = meta_graph_pb2.SignatureDef()
+    definition.inputs["x"].dtype, definition.outputs["y"].dtype = types_pb2.DT_INT64, types_pb2.DT_FLOAT
+    run = onnx.load(tmp_path / "s.onnx", "s", definition, Weights())
+    assert run({"x": np.array([3])})["y"].tolist() == [0, 0, 0]
+    with pytest.raises(Refusal) as refused:
+        run({"x": np.array([1 << 45])})
+    assert refused.value.code == Code.RESOURCE_EXHAUSTED
+
+
+def connected(server):
+    return socket.create_connection(("127.0.0.1", server.rest_port), timeout=20)
+
+
+def head(length, path=b"/v1/models/plain:predict"):
+    return b"POST %b HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (path, length)
+
+
+def test_a_request_has_its_time_from_the_first_byte_however_steadily_it_comes(server):
+    start = time.monotonic()
+    with connected(server) as client:
+        client.settimeout(0.2)
+        answer = b""
+        for byte in head(10_000) + b"x" * 10_000:
+            client.sendall(bytes([byte]))
+            try:
+                answer = client.recv(100)
+                break
+            except TimeoutError:
+                pass
+        assert answer.startswith(b"HTTP/1.1 408 ")
+    assert time.monotonic() - start < 6
+
+
+def test_line_ends_between_requests_do_not_keep_a_connection(tiny_version):
+    limits = Limits(idle_seconds=1)
+    with live(models=models(tiny_version), limits=limits) as where, connected(where) as client:
+        end = time.monotonic() + 8
+        client.settimeout(0.2)
+        with pytest.raises((ConnectionError, EOFError)):  # noqa: PT012
+            while time.monotonic() < end:
+                client.sendall(b"\r\n")
+                try:
+                    if client.recv(1) == b"":
+                        raise EOFError
+                except TimeoutError:
+                    pass
+
+
+def test_unfinished_bodies_of_all_connections_have_one_budget_and_the_largest_gives_way(server):
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(server)) for _ in range(12)]
+        for client in clients:
+            client.sendall(head(1_500_000) + b"x" * 1_000_000)
+        assert predict(server, "plain", BODY).status == 200
+        told = []
+        for client in clients:
+            client.settimeout(10)
+            told.append(client.recv(100)[9:12])
+        assert sorted(set(told)) == [b"408", b"503"]
+        assert told.count(b"503") == 4
+
+
+def test_a_body_in_tiny_chunks_is_refused_once_it_is_many(server):
+    with connected(server) as client:
+        chunks = (
+            b"POST /v1/models/plain:predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 30_000
+        )
+        threading.Thread(target=lambda: client.sendall(chunks)).start()
+        assert client.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_connections_memory_goes_with_it_and_not_with_the_next_collection(tiny_version):
+    from serving.http.connection import Connection
+
+    made = []
+    original = Connection.connection_made
+
+    def note(self, transport):
+        made.append(weakref.ref(self))
+        original(self, transport)
+
+    Connection.connection_made = note
+    gc.disable()
+    try:
+        with live(models=models(tiny_version), limits=LIMITS) as where:
+            with connected(where) as client:
+                client.sendall(head(10_000) + b"x" * 9000)
+                time.sleep(0.3)
+            assert predict(where, "plain", BODY).status == 200
+            end = time.monotonic() + 5
+            while any(one() for one in made) and time.monotonic() < end:
+                time.sleep(0.05)
+            assert [one() for one in made] == [None, None]
+    finally:
+        gc.enable()
+        Connection.connection_made = original
+
+
+def test_work_of_those_who_have_left_is_dropped_and_a_new_version_answers_at_once(tiny_version, tmp_path):
+    packed = gzip.compress(b'{"instances":[' + b",".join([b"1"] * 120_000) + b"]}")
+    with live(models=models(tiny_version)) as where:
+        for _ in range(20):
+            with connected(where) as client:
+                client.sendall(head(len(packed)).replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n") + packed)
+        start = time.monotonic()
+        for kind in ("plain", "item_biases", "user_biases", "history"):
+            assert predict(where, kind, BODY).status == 200
+        assert predict(where, "plain", json.dumps({"instances": ["1"] * 9000})).status in (200, 429)
+        assert time.monotonic() - start < 20
+
+
+def test_calls_beyond_the_limit_are_refused_and_those_before_answered(server):
+    silent = threading.Event()
+
+    def nothing():
+        silent.wait(20)
+        yield from ()
+
+    with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
+        never = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
+        held = [never.future(nothing()) for _ in range(4)]
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
+        end = time.monotonic() + 10
+        with pytest.raises(grpc.RpcError) as refused:  # noqa: PT012
+            while time.monotonic() < end:
+                call(message("serving_default", user_id=([1], b"1")), timeout=5)
+        assert refused.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        silent.set()
+        for one in held:
+            one.cancel()
+        while time.monotonic() < end:
+            try:
+                assert call(message("serving_default", user_id=([1], b"1")), timeout=5)
+                break
+            except grpc.RpcError:
+                time.sleep(0.1)
+        else:
+            pytest.fail("the calls that were given up still count")
+
+
+def test_a_pipe_in_a_version_is_told_and_holds_up_neither_reloads_nor_the_end(tiny_version, tmp_path):
+    import shutil
+
+    (tmp_path / "good").mkdir()
+    shutil.copytree(tiny_version.folder, tmp_path / "good" / "1")
+    (tmp_path / "bad" / "1").mkdir(parents=True)
+    os.mkfifo(tmp_path / "bad" / "1" / "saved_model.pbtxt")
+    with pytest.raises(Failure, match=r"saved_model.pbtxt is a pipe, a socket or a device"):
+        engine.load("bad", 1, tmp_path / "bad" / "1")
+    with process("--models", str(tmp_path)) as (running, where):
+        assert predict(where, "good", BODY).status == 200
+        assert ask(where, "GET", "/v1/models/bad").json["model_version_status"][0]["state"] == "LOADING"
+        shutil.copytree(tiny_version.folder, tmp_path / "coming")
+        (tmp_path / "coming").rename(tmp_path / "good" / "2")
+        end = time.monotonic() + 20
+        while predict(where, "good", BODY, version=2).status != 200:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(20) == 0
+
+
+def test_memory_of_a_large_answer_is_given_back(tiny_version):
+    large = json.dumps({"instances": ["1"] * 80_000})
+    with process("--models", str(models(tiny_version))) as (running, where):
+        watched = psutil.Process(running.pid)
+        assert predict(where, "plain", BODY).status == 200
+        before = watched.memory_info().rss
+        assert predict(where, "plain", large).status == 200
+        end = time.monotonic() + 20
+        while watched.memory_info().rss - before > 100 << 20:
+            assert time.monotonic() < end
+            time.sleep(0.2)
