@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKS := .venv/.checks
 
-.PHONY: help demo lint check test docker-test audit lock
+.PHONY: help demo lint check test docker-test fuzz soak audit lock
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -49,6 +49,13 @@ $(READY): requirements/uv.lock requirements/build.lock requirements/train.lock p
 $(CHECKS): requirements/uv.lock requirements/build.lock requirements/all.lock pyproject.toml .ci/setup
 	@$(PYTHON) .ci/setup all
 	@touch $(READY) $@
+
+ATTACK := PYTHONPATH=.:tests $(BIN)/python -W ignore tests/reliability
+fuzz: $(READY)  ## requests changed at random, half a minute over each protocol, to a server of its own
+	@$(ATTACK)/fuzz.py
+
+soak: $(READY)  ## attacks and reloads, a quarter of a minute each, to a server of its own, beside an honest client
+	@$(ATTACK)/soak.py
 
 # Exact versions with hashes for every platform and Python of the metadata; needs uv (pip install uv).
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \

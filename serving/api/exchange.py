@@ -30,7 +30,7 @@ LARGE = 32 << 10
 EXACT = 2 << 10
 """A larger body that only the exact reader can judge is read in a thread: it takes some 1 us for each byte."""
 
-CAREFUL = 8
+CAREFUL = 4
 """What a value counts for where the exact reader reads it."""
 
 MANY = 8 << 10

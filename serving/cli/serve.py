@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+if TYPE_CHECKING:
+    from serving.server.server import Config
 
 
 @click.command()
@@ -118,13 +122,9 @@ def serve(
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
-    from serving.engines.budget import Budget
     from serving.engines.engine import check_installed
     from serving.hosting.platforms import find_platform
-    from serving.http.messages import Limits
     from serving.server import server
-    from serving.server import workers as several
-    from serving.server.rpc_server import RpcLimits
 
     check_installed(engine)
     platform = find_platform(os.environ, started_as_serve=started_as is not None)
@@ -142,10 +142,29 @@ def serve(
         monitoring_config_file=monitoring_config_file,
         batching=batching,
         access_log=access_log,
-        budget=Budget(request=max_request_elements, in_flight=max_elements),
-        limits=Limits(body=max_body_mb << 20, buffered=max_buffered_mb << 20),
-        rpc=RpcLimits(message=max_grpc_message_mb << 20, calls=max_grpc_calls),
     )
-    server.set_up_logging(access_log=access_log)
-    run = several.run if workers > 1 else server.run
+    elements, megabytes = (max_request_elements, max_elements), (max_body_mb, max_buffered_mb)
+    _run(_bounded(config, elements, megabytes, (max_grpc_message_mb, max_grpc_calls)))
+
+
+def _bounded(config: Config, elements: tuple[int, int], megabytes: tuple[int, int], grpc: tuple[int, int]) -> Config:
+    """Set what one may take, and all together: elements, megabytes over REST; a gRPC message's megabytes, and calls."""
+    from serving.engines.budget import Budget
+    from serving.http.messages import Limits
+    from serving.server.rpc_server import RpcLimits
+
+    return replace(
+        config,
+        budget=Budget(request=elements[0], in_flight=elements[1]),
+        limits=Limits(body=megabytes[0] << 20, buffered=megabytes[1] << 20),
+        rpc=RpcLimits(message=grpc[0] << 20, calls=grpc[1]),
+    )
+
+
+def _run(config: Config) -> None:
+    from serving.server import server
+    from serving.server import workers as several
+
+    server.set_up_logging(access_log=config.access_log)
+    run = several.run if config.workers > 1 else server.run
     run(config, lambda ready: click.echo(str(ready)))

@@ -62,7 +62,7 @@ def recommend(rows, k, exclude=("",)):
         (recommend(700, 2**31 - 1), 30_800),
         (columns("recommend_from", items=[[""] * 2000], k=[1]), 32_002),
         ('{"instances": ["1"], "a": [' + ",".join(["{}"] * 30_000) + "]}", 60_000),
-        ('{"instances": [' + ",".join(["1"] * 3000) + "]}", 24_008),
+        ('{"instances": [' + ",".join(["1"] * 6000) + "]}", 24_008),
     ],
 )
 def test_a_request_that_stands_for_too_much_is_refused_with_the_numbers(server, body, elements):
