@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from export.data.interactions import Interactions
+from export.graph.plan import plan
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
 from export.progress import bar, say
@@ -54,18 +55,19 @@ def export(
     config: Path | None = None,
 ) -> Path:
     """Publish a trained model as the next version of its folder under ``models``; returns the version's folder."""
+    scan = plan(model, interactions)
 
     def write(staging: Path) -> None:
         say(f"exporting {origin.model}")
         try:
-            Recommender(model, interactions).save(staging)
+            Recommender(model, interactions, scan).save(staging)
             write_twin(staging, staging / TWIN)
             write_warmup(staging, origin.model, interactions)
         except tf.errors.OpError as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
             said = f"TensorFlow could not write it: {error.message}"
             raise Failure(f"{origin.model} was not published to {models / origin.model}: {said}") from error
         write_names(staging, interactions)
-        manifest.write(staging, origin, interactions)
+        manifest.write(staging, origin, interactions, scan)
 
     def prove_it(staging: Path) -> None:
         say(f"proving {origin.model} in a fresh process")

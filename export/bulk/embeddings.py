@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from export.graph.recommender import CANDIDATES, QUERIES
+from export.graph.index import CANDIDATES
+from export.graph.query import EXTRA
+from export.graph.recommender import QUERIES
+from export.graph.scan import REST
 from serving.errors import Failure
 from serving.version.names import read_names
 
@@ -52,9 +56,9 @@ def read_vectors(version: Path, *, items: int) -> Vectors:
     """
     try:
         checkpoint = tf.train.load_checkpoint(str(version / "variables" / "variables"))
-        queries, columns = (
-            checkpoint.get_tensor(f"{name}/.ATTRIBUTES/VARIABLE_VALUE") for name in (QUERIES, CANDIDATES)
-        )
+        queries, columns = _read(checkpoint, QUERIES), _read(checkpoint, CANDIDATES)
+        if checkpoint.has_tensor(_key(REST)):  # see ScanBruteForce
+            columns = np.concatenate([columns[: -EXTRA - 1], _read(checkpoint, REST), columns[-EXTRA - 1 : -1]])
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise Failure(
             f"{version} holds no vectors by name, expected a version that `triptych train` has published"
@@ -78,6 +82,15 @@ def write_embeddings(version: Path, folder: Path) -> Vectors:
     lines = (" ".join(names.items[item].split()) for item in shown)  # a tab or a line end would end the cell
     (folder / "metadata.tsv").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return vectors
+
+
+def _key(name: str) -> str:
+    return f"{name}/.ATTRIBUTES/VARIABLE_VALUE"
+
+
+def _read(checkpoint: Any, name: str) -> Floats:
+    found: Floats = checkpoint.get_tensor(_key(name))
+    return found
 
 
 def _parquet(path: Path, column: str, names: Sequence[str], vectors: Floats) -> None:

@@ -11,12 +11,19 @@ order for another layout, which moves the last digits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before TFRS touches it
 
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
+
+CANDIDATES = "candidates"
+"""What a checkpoint calls the matrix that is multiplied first."""
+
+Limit = Callable[[tf.Tensor], tf.Tensor]
+"""Lowers in `[b, columns]` scores those of columns that may not be answered to the lowest float."""
 
 BLOCK = 256
 """Candidates in a block. Of 64 to 2,048, tried at 20,000 to 1,000,000 items, 128 and 256 were fastest, and close."""
@@ -43,17 +50,21 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
         candidates = tf.convert_to_tensor(candidates)
         if candidates.shape.rank != 2:
             raise ValueError(f"candidates have shape {candidates.shape}, expected [n, d]")
-        self.size = int(candidates.shape[0])
+        self._take(int(candidates.shape[0]), identifiers)
+        padding = [[0, 0], [0, self.columns - self.size]]
+        self._candidates = self._fixed("candidates", tf.pad(tf.transpose(candidates), padding))
+        self._reset_tf_function_cache()
+        return self
+
+    def _take(self, size: int, identifiers: tf.Tensor | None) -> None:
+        """Lay out so many columns and name them."""
+        self.size = size
         identifiers = tf.range(self.size) if identifiers is None else tf.convert_to_tensor(identifiers)
         if identifiers.shape != (self.size,):
             raise ValueError(f"identifiers have shape {identifiers.shape}, expected [{self.size}]")
         self._blocks = 0 if self.size <= SMALL else self.size // BLOCK
         self.columns = (self._blocks + 1) * BLOCK if self._blocks else self.size + 1
-        padding = [0, self.columns - self.size]
-        self._identifiers = self._fixed("identifiers", tf.pad(identifiers, [padding]))
-        self._candidates = self._fixed("candidates", tf.pad(tf.transpose(candidates), [[0, 0], padding]))
-        self._reset_tf_function_cache()
-        return self
+        self._identifiers = self._fixed("identifiers", tf.pad(identifiers, [[0, self.columns - self.size]]))
 
     def call(self, queries: Any, k: int | tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
         """Answer `[b]` queries, or `[b, d]` vectors without a query model, with `[b, k]` scores and identifiers."""
@@ -61,13 +72,19 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
             raise ValueError("the index is empty, expected a call of index before")
         if self.query_model is not None:
             queries = self.query_model(queries)
-        values, columns = self.best(self.scores(queries), self._k if k is None else k)
+        values, columns = self.rank(queries, self._k if k is None else k)
         return values, self.identifiers(columns)
 
     @property
-    def candidates(self) -> tf.Variable:
-        """The matrix: `[d, columns]`, a candidate's vector in each of the first ``size`` columns."""
-        return self._candidates
+    def matrices(self) -> dict[str, tf.Variable]:
+        """What is held, by its name in a checkpoint: `[d, columns]`, a vector in each of the first ``size`` columns."""
+        return {CANDIDATES: self._candidates}
+
+    def rank(
+        self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Find the best that ``limit`` leaves: `[b, width]` scores and int32 columns, of which `[b]` k are wanted."""
+        return self.best(limit(self.scores(queries)), width)
 
     def scores(self, queries: tf.Tensor) -> tf.Tensor:
         """Multiply `[b, d]` vectors with all candidates: `[b, columns]`, those past ``size`` 0."""

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from serving.contract import LOWEST
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -37,6 +39,11 @@ def cells(columns: tf.Tensor) -> tf.Tensor:
     return tf.stack([rows, columns], axis=2)
 
 
+def without(scores: tf.Tensor, left_out: tf.Tensor) -> tf.Tensor:
+    """Lower in `[b, columns]` scores the `[b, m]` columns that are left out."""
+    return tf.tensor_scatter_nd_update(scores, cells(left_out), tf.fill(tf.shape(left_out), LOWEST))
+
+
 def distinct(columns: tf.Tensor, *, padding: int) -> tf.Tensor:
     """Sort `[b, n]` columns, as histories are, and keep what names an item, once: `[b, m + 1]`.
 
@@ -44,13 +51,13 @@ def distinct(columns: tf.Tensor, *, padding: int) -> tf.Tensor:
     columns is no wider than what is known and distinct.
     """
     end = tf.fill([tf.shape(columns)[0], 1], padding)
-    columns = _ascending(tf.concat([columns, end], axis=1), tf.shape(columns)[1] + 1)
+    columns = ascending(tf.concat([columns, end], axis=1), tf.shape(columns)[1] + 1)
     following = tf.concat([columns[:, 1:], end], axis=1)
     once = tf.where(columns == following, padding, columns)
     kept = tf.reduce_sum(tf.cast(once < padding, tf.int32), axis=1)
-    return _ascending(once, tf.reduce_max(tf.concat([[0], kept], axis=0)) + 1)
+    return ascending(once, tf.reduce_max(tf.concat([[0], kept], axis=0)) + 1)
 
 
-def _ascending(columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+def ascending(columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Sort `[b, n]` columns and keep the first ``width`` of each row."""
     return -tf.math.top_k(-columns, width).values

@@ -20,17 +20,20 @@ from export.data.interactions import Interactions
 from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
-from export.graph.lists import cells, distinct
+from export.graph.lists import distinct, without
+from export.graph.plan import Plan, rotation, turned
 from export.graph.query import EXTRA, nothing_unless, popular_unless, table, with_bias
+from export.graph.refusals import require
+from export.graph.scan import ScanBruteForce
 from export.graph.within import Within
 from export.waist.factorized import Factorized, check
 from export.waist.places import Places
-from serving.contract import DEFAULT_K, K_TOO_SMALL, LOWEST, PADDING, ROWS_DIFFER, SIGNATURES
+from serving.contract import DEFAULT_K, LOWEST, PADDING, SIGNATURES
 
 Answer = dict[str, tf.Tensor]
 
-QUERIES, CANDIDATES = "queries", "candidates"
-"""What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`, and the items' columns, `[d + 2, n]`."""
+QUERIES = "queries"
+"""What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`; the items' columns are the index's matrices."""
 
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
 
@@ -45,15 +48,21 @@ class Recommender(tf.Module):
     Columns are int32 positions in the catalogue; ``index.size`` is the padding column, which names no item.
     """
 
-    def __init__(self, model: Factorized, interactions: Interactions) -> None:
+    def __init__(self, model: Factorized, interactions: Interactions, plan: Plan | None = None) -> None:
         super().__init__(name="recommender")
         check(model, interactions)
+        self.history = None if model.history is None else HistoryVector(model.history)
+        self.turn = None if plan is None else tf.Variable(rotation(model.vectors).astype(np.float32), trainable=False)
+        model = model if plan is None else turned(model)
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
         columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
         self.users, self.items = Places(interactions.users), Places(interactions.items)
         self.queries = tf.Variable(table(model.user_vectors), trainable=False)
-        self.index = BlockBruteForce(k=min(DEFAULT_K, size)).index(columns, interactions.items)
-        self.history = None if model.history is None else HistoryVector(model.history)
+        self.index = (
+            BlockBruteForce(k=min(DEFAULT_K, size))
+            if plan is None
+            else ScanBruteForce(k=min(DEFAULT_K, size), head=plan.head, candidates=plan.candidates)
+        ).index(columns, interactions.items)
         self.whitening = tf.Variable(whitening(columns), trainable=False)
         self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
@@ -71,7 +80,8 @@ class Recommender(tf.Module):
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
         setattr(kept, QUERIES, self.queries)
-        setattr(kept, CANDIDATES, self.index.candidates)
+        for name, matrix in self.index.matrices.items():
+            setattr(kept, name, matrix)
         tf.saved_model.save(kept, str(path), signatures=signatures)
 
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
@@ -89,7 +99,7 @@ class Recommender(tf.Module):
     @tf.function(autograph=False, input_signature=_specs("recommend"))
     def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
         """Answer `[b]` user ids with their `[b]` k best items, without `[b, e]` items and, if asked, their own."""
-        _require(k, user_id, exclude, unseen)
+        require(k, user_id, exclude, unseen)
         return self._recommend(user_id, k, exclude, unseen)
 
     @tf.function(autograph=False, input_signature=_specs("recommend_within"))
@@ -97,25 +107,25 @@ class Recommender(tf.Module):
         self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor, among: tf.Tensor, tags: tf.Tensor
     ) -> Answer:
         """Answer like recommend, only with items that `[b, n]` name, if any, and that have all of `[b, t]` tags."""
-        _require(k, user_id, exclude, unseen, among, tags)
+        require(k, user_id, exclude, unseen, among, tags)
         return self._recommend(user_id, k, exclude, unseen, allowed=self.within(among, tags, self.index.columns))
 
     @tf.function(autograph=False, input_signature=_specs("similar"))
     def similar(self, item: tf.Tensor, k: tf.Tensor) -> Answer:
         """Answer `[b]` items with the `[b]` k items of highest cosine; an unknown item has none."""
-        _require(k, item)
+        require(k, item)
         column = self.items(item)
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
         scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
         scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
-        return self._rank(scores, k, tf.expand_dims(column, 1))
+        return self._answer(*self.index.best(without(scores, tf.expand_dims(column, 1)), self._width(k)), k)
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
-        _require(k, items)
+        require(k, items)
         liked = distinct(self.items(items), padding=self.index.size)
-        answer = self._rank(self.index.scores(self.taste(liked)), k, liked)
+        answer = self._rank(self.taste(liked), k, liked)
         return self._unless_nobody(answer, tf.reduce_any(liked < self.index.size, axis=1))
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
@@ -123,13 +133,14 @@ class Recommender(tf.Module):
         if self.history is None:
             query = fold_in(self.index.vectors(liked), self.whitening)
         else:
-            query = with_bias(self.history(liked))
+            vector = self.history(liked)
+            query = with_bias(vector if self.turn is None else tf.matmul(vector, self.turn))
         return popular_unless(tf.reduce_any(liked < self.index.size, axis=1), query)
 
     @tf.function(autograph=False, input_signature=_specs("score"))
     def score(self, user_id: tf.Tensor, item: tf.Tensor) -> Answer:
         """Score `[b]` items for `[b]` user ids."""
-        _require(None, user_id, item)
+        require(None, user_id, item)
         user, column = self.users(user_id), self.items(item)
         score = tf.reduce_sum(tf.gather(self.queries, user) * self.index.vectors(column), axis=1)
         score += tf.gather(self.user_biases, user)
@@ -147,27 +158,39 @@ class Recommender(tf.Module):
         """Rank for `[b]` user ids, where given only among the columns that `[b, columns]` allow."""
         user = self.users(user_id)
         left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
-        scores = self.index.scores(tf.gather(self.queries, user))
-        if allowed is not None:
-            scores = tf.where(allowed, scores, LOWEST)
-        answer = self._rank(scores, k, left_out, bias=tf.gather(self.user_biases, user))
+        bias = tf.gather(self.user_biases, user)
+        answer = self._rank(tf.gather(self.queries, user), k, left_out, bias=bias, allowed=allowed)
         return {**self._unless_nobody(answer, user < self.users.size), "known": user < self.users.size}
 
     def _unless_nobody(self, answer: Answer, somebody: tf.Tensor) -> Answer:
         """Empty the rows of whoever is not `[b]` somebody, if there is no popularity to stand in."""
         return answer if self.popular else {name: nothing_unless(somebody, of) for name, of in answer.items()}
 
-    def _rank(self, scores: tf.Tensor, k: tf.Tensor, left_out: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
-        """Take the `[b]` k highest of `[b, columns]` scores, never one of the `[b, m]` columns left out."""
-        scores = tf.tensor_scatter_nd_update(scores, cells(left_out), tf.fill(tf.shape(left_out), LOWEST))
-        width = tf.reduce_max(tf.concat([[1], tf.minimum(k, self.index.size)], axis=0))
-        score, column = self.index.best(scores, width)
-        held = (tf.expand_dims(tf.range(width), 0) < tf.expand_dims(k, 1)) & (score > LOWEST)
+    def _rank(
+        self,
+        query: tf.Tensor,
+        k: tf.Tensor,
+        left_out: tf.Tensor,
+        *,
+        bias: tf.Tensor | None = None,
+        allowed: tf.Tensor | None = None,
+    ) -> Answer:
+        """Answer `[b, d + 2]` queries with their `[b]` k best, never one of the `[b, m]` columns left out."""
+
+        def limit(scores: tf.Tensor) -> tf.Tensor:
+            return without(scores if allowed is None else tf.where(allowed, scores, LOWEST), left_out)
+
+        return self._answer(*self.index.rank(query, self._width(k), k=k, limit=limit), k, bias=bias)
+
+    def _width(self, k: tf.Tensor) -> tf.Tensor:
+        return tf.reduce_max(tf.concat([[1], tf.minimum(k, self.index.size)], axis=0))
+
+    def _answer(self, score: tf.Tensor, column: tf.Tensor, k: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
+        """Name `[b, max k]` columns, and pad each row past its own k and past what is left."""
+        held = (tf.expand_dims(tf.range(tf.shape(score)[1]), 0) < tf.expand_dims(k, 1)) & (score > LOWEST)
         item = tf.where(held, self.index.identifiers(column), PADDING)
-        return {
-            "item": item,
-            "score": tf.where(held, score if bias is None else score + tf.expand_dims(bias, 1), LOWEST),
-        }
+        score = score if bias is None else score + tf.expand_dims(bias, 1)
+        return {"item": item, "score": tf.where(held, score, LOWEST)}
 
 
 def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
@@ -175,13 +198,3 @@ def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArra
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
     inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
     return np.pad(inverse, (0, columns - len(norms))).astype(np.float32)
-
-
-def _require(k: tf.Tensor | None, first: tf.Tensor, *others: tf.Tensor) -> None:
-    """Refuse unlike numbers of rows, and a ``k`` below 1 in all: one in a batch must not fail other callers' rows."""
-    if k is not None:
-        tf.debugging.Assert(tf.reduce_any(k >= 1) | tf.equal(tf.size(k), 0), [K_TOO_SMALL])
-        others = (k, *others)
-    rows = tf.shape(first)[0]
-    for other in others:
-        tf.debugging.Assert(tf.equal(tf.shape(other)[0], rows), [ROWS_DIFFER])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export.data.interactions import Interactions
+from export.graph.plan import Plan
 from export.models.registry import PROVIDERS
 from export.publishing.recorded_figures import figures
 from export.publishing.twin import OPSET
@@ -31,14 +32,16 @@ class Origin:
     data: str
 
 
-def write(version: Path, origin: Origin, interactions: Interactions) -> None:
+def write(version: Path, origin: Origin, interactions: Interactions, scan: Plan | None) -> None:
     """Write the manifest into a version's folder."""
     path = version / contract.MANIFEST
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(_content(origin, interactions), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(_content(origin, interactions, scan), indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
-def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
+def _content(origin: Origin, interactions: Interactions, scan: Plan | None) -> dict[str, Any]:
     return {
         "contract": contract.VERSION,
         "model": origin.model,
@@ -52,6 +55,7 @@ def _content(origin: Origin, interactions: Interactions) -> dict[str, Any]:
             "items": len(interactions.items),
             "interactions": len(interactions),
         },
+        "index": {"kind": "product"} if scan is None else {"kind": "scan", **asdict(scan)},
         "figures": figures(origin.model, origin.config, interactions),
         "packages": _packages(origin.model),
         "opset": OPSET,

@@ -8,16 +8,18 @@ from conftest import KINDS, TAGS, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export.bulk.embeddings import read_vectors
 from export.data.interactions import Interactions
 from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
 from export.graph.index import SMALL
 from export.graph.lists import distinct
+from export.graph.plan import Plan
 from export.graph.recommender import Recommender
 from export.publishing.agreement import cases, difference, first_difference, session
 from export.publishing.agreement import requests as proof
 from export.publishing.oracle import Oracle
 from export.publishing.twin import twin, write_twin
-from export.waist.factorized import Factorized
+from export.waist.factorized import Factorized, History
 from serving.contract import SIGNATURES
 from serving.errors import Failure
 
@@ -197,24 +199,32 @@ def test_what_no_signature_reads_is_not_kept(tiny_version):
     assert not [part for part in loaded.state if isinstance(part, tf.Module)]
 
 
-@pytest.mark.parametrize("size", [3, SMALL + 700])
-def test_catalogues_of_a_few_items_and_of_many_answer_like_numpy(size, tmp_path):
+@pytest.mark.parametrize(
+    ("size", "scan"),
+    [(3, None), (SMALL + 700, None), (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1))],
+)
+def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(size, scan, tmp_path):
     rng = np.random.default_rng(size)
     names = [f"item {i}" for i in range(size)]
     interactions = Interactions.from_ids([str(i % 9) for i in range(size)], names)
     users = interactions.users
+    users_like = rng.standard_normal((size + 1, 3), dtype=np.float32)
     model = Factorized(
         user_vectors=rng.standard_normal((len(users), 5), dtype=np.float32),
         vectors=rng.standard_normal((size, 5), dtype=np.float32),
         item_biases=rng.standard_normal(size, dtype=np.float32),
         user_biases=rng.standard_normal(len(users), dtype=np.float32),
+        history=None if scan is None else History(start=users_like[0], vectors=users_like[1:], wide=np.array([0, 2])),
     )
-    Recommender(model, interactions).save(tmp_path)
+    Recommender(model, interactions, scan).save(tmp_path)
     write_twin(tmp_path, tmp_path / "twin")
     expected = list(cases(Oracle(model, interactions).answer, proof(interactions)))
     with session(tmp_path) as answer:
         assert first_difference(expected, answer) is None
     assert first_difference(expected, twin(tmp_path / "twin")) is None
+    vectors, right = read_vectors(tmp_path, items=size), model.user_vectors @ model.vectors.T + model.item_biases
+    np.testing.assert_allclose(vectors.users @ vectors.items.T, right, atol=1e-5)
+    assert np.array_equal(vectors.popularity, interactions.popularity())
 
 
 def test_fold_in_solves_the_normal_equations_of_implicit_matrix_factorization():

@@ -1,0 +1,138 @@
+"""The scanning index: numpy's answers to the last bit where products are exact, whatever rules an item out."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export.data.interactions import Interactions
+from export.graph.plan import CANDIDATE_COST, LEAST_ITEMS, plan, rotation, turned
+from export.graph.query import EXTRA
+from export.graph.scan import ScanBruteForce
+from export.waist.factorized import Factorized
+from serving.contract import LOWEST
+
+HEAD, CANDIDATES, D = 3, 16, 9
+
+
+def whole(rng, shape, *, spread):
+    return rng.integers(-spread, spread + 1, shape).astype(np.float32)
+
+
+def falling(rows, *, power):
+    """Halve the components one after the other: exactly, and as trained vectors have it."""
+    return rows * 2.0 ** -(np.arange(rows.shape[1]) * power).astype(np.float32)
+
+
+def catalogue(rng, size, *, spread, power):
+    """Whole numbers with everything in between: equal items, items of no length, some long and some short ones."""
+    items = falling(whole(rng, (size, D + EXTRA), spread=spread), power=power)
+    items[rng.integers(0, size, size // 5)] = items[0]
+    items[rng.integers(0, size, size // 9)] = 0
+    items[rng.integers(0, size, 3)] *= 64
+    items[rng.integers(0, size, 3)] /= 64
+    return items
+
+
+def best(scores, k):
+    """Answer as the index must: columns and scores, equal ones in the order of the catalogue."""
+    columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return columns, np.take_along_axis(scores, columns, axis=1)
+
+
+@settings(max_examples=120, derandomize=True, deadline=None)
+@given(data=st.data())
+def test_whatever_is_left_out_and_however_many_are_asked_for_the_answer_is_numpys(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    size, rows = data.draw(st.sampled_from([CANDIDATES + 1, 40, 300, 2100])), data.draw(st.integers(0, 5))
+    spread, power = data.draw(st.sampled_from([1, 4])), data.draw(st.sampled_from([0, 1]))
+    items = catalogue(rng, size, spread=spread, power=power)
+    queries = whole(rng, (rows, D + EXTRA), spread=2)
+    index = ScanBruteForce(k=10, head=HEAD, candidates=CANDIDATES).index(items)
+    scores = queries @ items.T
+    kept = rng.random((rows, index.columns)) < data.draw(st.sampled_from([0.01, 0.5, 1.0]))
+    top = np.argsort(-scores, axis=1, kind="stable")[:, : data.draw(st.sampled_from([0, 1, CANDIDATES]))]
+    np.put_along_axis(kept, top, values=False, axis=1)  # all that the scan would have found, for one
+    k = data.draw(st.sampled_from([1, 5, CANDIDATES // 2, CANDIDATES // 2 + 1, CANDIDATES + 1]))
+    found, columns = index.rank(
+        tf.constant(queries), tf.constant(k), limit=lambda given: tf.where(kept, given, np.float32(LOWEST))
+    )
+    order, expected = best(np.where(kept[:, :size], scores, np.float32(LOWEST)), k)
+    assert np.array_equal(found, expected)
+    assert np.array_equal(np.where(expected > LOWEST, columns, -1), np.where(expected > LOWEST, order, -1))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """An index over vectors whose length lies in front, as real numbers; and queries, half of them not like that."""
+    rng = np.random.default_rng(5)
+    items = falling(rng.standard_normal((3000, D + EXTRA), dtype=np.float32), power=1)
+    items[:, -EXTRA:] = rng.standard_normal((3000, EXTRA), dtype=np.float32)
+    like, unlike = (rng.standard_normal((20, D + EXTRA), dtype=np.float32) for _ in range(2))
+    unlike[:, :HEAD] = 0
+    like = falling(like, power=1)
+    like[:, -EXTRA:], unlike[:, -EXTRA:] = [1, 0], 0
+    return ScanBruteForce(k=5, head=HEAD, candidates=CANDIDATES).index(items), items, like, unlike
+
+
+def proven(index, queries, k=5):
+    return index.scan(tf.constant(queries), tf.fill([len(queries)], k), tf.identity)[2].numpy()
+
+
+def test_rows_that_the_bound_cannot_prove_fall_back_and_are_answered_like_numpy(trained):
+    index, items, like, unlike = trained
+    assert proven(index, like).sum() > 10
+    assert proven(index, unlike).sum() == 0
+    for queries in (like, unlike):
+        scores, columns = index(tf.constant(queries))
+        order, expected = best(queries.astype(np.float64) @ items.T.astype(np.float64), 5)
+        assert np.array_equal(columns, order)
+        np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-5)
+
+
+def test_a_rows_answer_is_the_same_bits_whoever_else_is_in_the_batch(trained):
+    index, _, like, unlike = trained
+    among = np.concatenate([like, unlike])
+    for k in (1, 5, index.most):
+        for asked in (among, among[::-1], among[10:25]):  # each of them falls back, though not each row would
+            scores, columns = index.rank(tf.constant(asked), tf.constant(k))
+            beside, _ = index.rank(tf.constant(asked), tf.constant(index.most + 9))  # someone else asks for more
+            for row, query in enumerate(asked):
+                alone = index.rank(tf.constant(query[None]), tf.constant(k))
+                assert np.array_equal(scores[row], alone[0][0])
+                assert np.array_equal(columns[row], alone[1][0])
+                assert np.array_equal(beside[row, :k], alone[0][0])
+
+
+def model(vectors, rng):
+    users, items = rng.standard_normal((50, vectors.shape[1]), dtype=np.float32), len(vectors)
+    names = [f"item {place:06}" for place in range(items)]
+    interactions = Interactions.from_ids([f"user {place % 50:02}" for place in range(items)], names)
+    biases = np.zeros(items, np.float32), np.zeros(50, np.float32)
+    return Factorized(user_vectors=users, vectors=vectors, item_biases=biases[0], user_biases=biases[1]), interactions
+
+
+def test_vectors_like_trained_ones_are_scanned_and_others_and_few_are_not():
+    rng = np.random.default_rng(2)
+    turn = np.linalg.qr(rng.standard_normal((24, 24)))[0].astype(np.float32)
+    gaussian = rng.standard_normal((300_000, 24), dtype=np.float32)
+    like, interactions = model(falling(gaussian, power=1) @ turn, rng)
+    chosen = plan(like, interactions)
+    assert chosen == plan(like, interactions)
+    assert (chosen.head, chosen.candidates, chosen.falls_back) == (8, 64, 0.0)
+    assert chosen.cost == pytest.approx(9 / 24 + 64 * CANDIDATE_COST / 300_000, abs=1e-4)
+    assert plan(*model(gaussian, rng)) is None
+    assert plan(*model(falling(gaussian[: LEAST_ITEMS - 1], power=1) @ turn, rng)) is None
+
+
+def test_a_turned_model_scores_as_before_and_has_its_length_in_front():
+    rng = np.random.default_rng(3)
+    before, _ = model(rng.standard_normal((200, 6), dtype=np.float32) @ np.diag([1, 9, 2, 0, 5, 3]).astype("f"), rng)
+    after = turned(before)
+    np.testing.assert_allclose(rotation(before.vectors).T @ rotation(before.vectors), np.eye(6), atol=1e-12)
+    expected = before.user_vectors @ before.vectors.T
+    np.testing.assert_allclose(after.user_vectors @ after.vectors.T, expected, atol=1e-4)
+    lengths = np.linalg.norm(after.vectors, axis=0)
+    assert (np.diff(lengths) <= 0).all()
+    assert lengths[-1] < 1e-4
