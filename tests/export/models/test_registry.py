@@ -77,6 +77,7 @@ def test_a_model_from_outside_is_trained_published_served_and_asked_like_ours(ou
     outside.run("train", "ials", "--data", str(outside.data), "--models", str(models), *SMALL)
     manifest = json.loads((models / "ials/1/assets.extra/triptych.json").read_text())
     assert (manifest["model"], manifest["recipe"], manifest["packages"]["ials"]) == ("ials", "tuned", "1.0")
+    assert manifest["index"] == {"kind": "product"}
     assert manifest["config"] == {"components": 8, "regularization": 1.0, "epochs": 7}
     with (
         process("--models", str(models)) as (_, ready),
