@@ -22,7 +22,7 @@ from export.cli.data import data_flags, show_data
 from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.heavy import with_tensorflow
 from export.cli.publish import publish
-from export.cli.quality import FOLDER, SEED, bench_index, evaluate, tune
+from export.cli.quality import FOLDER, SEED, bench_answer, bench_index, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
 from serving.cli.commands import app, bench
 from serving.errors import Failure
@@ -36,6 +36,7 @@ app.add_command(tune)
 app.add_command(show_data)
 app.add_command(publish)
 bench.add_command(bench_index)
+bench.add_command(bench_answer)
 
 
 def main() -> None:

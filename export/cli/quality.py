@@ -40,6 +40,24 @@ def bench_index() -> None:
     print_bench()
 
 
+@click.command("answer")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+def bench_answer(paths: tuple[Path, ...]) -> None:
+    """Measure one row of each signature in process: by a version's twin, and by TensorFlow in a session.
+
+    PATHS are version folders, models' folders or models folders; the folder models when none is given.
+
+    Example: triptych bench answer models/two_tower
+    """
+    from serving.version.find import find
+
+    versions = [version for path in paths or (Path("models"),) for version in find(path)]
+    with_tensorflow()
+    from export.quality.answer_bench import print_bench
+
+    print_bench(versions)
+
+
 @click.command(epilog=flags.MODELS_HELP)
 @click.argument("models", nargs=-1, type=flags.MODEL)
 @click.option(

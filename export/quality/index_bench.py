@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,15 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from export.graph.index import BlockBruteForce
+from export.quality.timing import medians
 from serving.contract import DEFAULT_K
 
 SIZES = (1_664, 100_000, 1_000_000)
 QUERIES = (1, 32)
 COMPONENTS = 64
 SEED = 1
-
-LEAST, MOST = 10, 200
-"""Rounds of a measurement: as many as fit in a second each, within these bounds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +51,8 @@ def measure(*, items: int, queries: int) -> Measured:
     graphs = [tf.function(theirs, autograph=False), tf.function(ours, autograph=False), product]
     if not np.array_equal(graphs[0](asked)[1], graphs[1](asked)[1]):
         raise ArithmeticError(f"the indexes answer {queries} queries over {items} items differently")
-    medians = _medians([partial(_run, graph, asked) for graph in graphs])
-    return Measured(items=items, queries=queries, tfrs=medians[0], ours=medians[1], product=medians[2])
+    seconds = medians([partial(_run, graph, asked) for graph in graphs])
+    return Measured(items=items, queries=queries, tfrs=seconds[0], ours=seconds[1], product=seconds[2])
 
 
 def print_bench() -> None:
@@ -79,16 +74,3 @@ def print_bench() -> None:
 def _run(graph: tf.types.experimental.PolymorphicFunction, asked: tf.Tensor) -> None:
     for answer in tf.nest.flatten(graph(asked)):
         answer.numpy()
-
-
-def _medians(runs: list[Callable[[], object]]) -> list[float]:
-    seconds: list[list[float]] = [[] for _ in runs]
-    for run in runs:
-        run()
-    begin = time.perf_counter()
-    while (rounds := len(seconds[0])) < LEAST or (rounds < MOST and time.perf_counter() - begin < len(runs)):
-        for run, taken in zip(runs, seconds, strict=True):
-            start = time.perf_counter()
-            run()
-            taken.append(time.perf_counter() - start)
-    return [statistics.median(taken) for taken in seconds]
