@@ -16,7 +16,7 @@ from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "record")
+EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
@@ -30,7 +30,9 @@ PROTOCOLS = "random-80-20", "temporal", "ua", "new-users", "new-items", BY_ITEM
 
 @click.command("index")
 def bench_index() -> None:
-    """Measure the index against TFRS's own and against the product alone, on the same vectors.
+    """Measure the index against TFRS's and the product alone.
+
+    All three answer for the same vectors.
 
     Example: triptych bench index
     """
@@ -72,10 +74,13 @@ def bench_answer(paths: tuple[Path, ...]) -> None:
 )
 @click.option("--json", "json_file", type=FILE, help="write a row for each run")
 @click.option("--report", "report_folder", type=FOLDER, help="write one page of HTML with plots into this folder")
+@click.option("--user", help="whose lists the page shows; a typical user with hits if not given")
 @click.option("--record", is_flag=True, help="keep the figures for the manifests of versions with these recipes")
 @hyper_parameters
 def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) -> None:
-    """Train models (all by default) on a part of the data and score them on the rest.
+    """Score models on data that was kept from training.
+
+    Each is trained, all unless some are named, on a part of the data, and scored on the rest.
 
     Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
     """
@@ -94,7 +99,7 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
     with_tensorflow()
     from export.quality.jobs import measure
 
-    measure(configs, interactions, **options)
+    measure(configs, interactions, data=source.name, **options)
 
 
 @click.command()
@@ -104,7 +109,9 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
 @click.option("--seed", default=42, show_default=True, type=SEED, help="of the search and of training")
 @click.option("--json", "json_file", type=FILE, help="write the space and every trial")
 def tune(model: str, trials: int, seed: int, json_file: Path | None, **given: Any) -> None:
-    """Search a model's hyper-parameters on validation parts of the training data.
+    """Search a model's hyper-parameters.
+
+    Each trial is scored on validation parts of the training data.
 
     Example: triptych tune two_tower --trials 40 --json tuned.json
     """

@@ -2,52 +2,80 @@
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from export.publishing.recorded_figures import BASELINE
+from export.quality import plots
 from export.quality.leaderboard import SHOWN, Run, shown, summary
-from export.quality.protocols import Split
+from export.quality.protocols import SEED, Split, meaning
+from export.waist.config import Config
+from serving.errors import Failure
 
-POPULAR = 0.1
-"""The share of the catalogue, most popular first, that popularity bias is measured on."""
-
-GROUPS = 4
-"""Groups of users by activity, equally many in each."""
+MOST_GIVEN = 30
+"""Items shown of what a user had; of more, the latest."""
 
 NAME = "report.html"
 
 
-def write(folder: Path, split: Split, runs: Sequence[Run], *, user: str = "42") -> Path:
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a page says of how it came about.
+
+    Attributes:
+        data: the name of the data.
+        command: the command line that writes it.
+        configs: the values of each recipe by model.
+        day: when it was written.
+    """
+
+    data: str
+    command: str
+    configs: Mapping[str, Mapping[str, Config]]
+    day: date
+
+
+def write(folder: Path, split: Split, runs: Sequence[Run], about: About, *, user: str | None = None) -> Path:
     """Write ``report.html`` into a folder, which is made if it is not there; returns its path.
 
-    Lists, groups and curves are those of each entry's first seed; the leaderboard is over all.
+    Lists, groups and curves are those of each entry's first seed; the leaderboard is over all. Models come first and
+    baselines after, the best of each first.
+
+    Raises:
+        Failure: the user is not among those asked about.
     """
-    first = list({(run.name, run.recipe): run for run in reversed(runs)}.values())[::-1]
-    mpl.rcParams["svg.hashsalt"] = "triptych"  # the same runs give the same page
+    board = sorted(summary(runs), key=lambda line: (line["recipe"] == BASELINE, -line["ndcg@10"][0]))
+    by_entry = {(run.name, run.recipe): run for run in reversed(runs)}
+    first = [by_entry[line["model"], line["recipe"]] for line in board]
+    shows = user if user is not None else typical_user(split, first)
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
     ).get_template("report.jinja")
     text = page.render(
+        about=about,
         split=split,
+        split_seed=SEED,
+        meaning=meaning(split.protocol),
+        seeds=sorted({run.seed for run in runs}),
         columns=SHOWN,
-        board=sorted(summary(runs), key=lambda line: -line["ndcg@10"][0]),
+        board=board,
+        best={figure: max(shown(line[figure][0], math.nan) for line in board) for figure in SHOWN},
         shown=shown,
-        plots={
-            "NDCG@10 by activity of the user": _plot(lambda axes: _activity(axes, split, first)),
-            f"Share of the {POPULAR:.0%} most popular items": _plot(lambda axes: _popularity(axes, split, first)),
-            "Training loss": _plot(lambda axes: _losses(axes, first)),
-            "Seconds to train": _plot(lambda axes: _seconds(axes, runs)),
-        },
-        user=user,
-        lists=lists(split, first, user),
+        plots=plots.draw(split, first, runs),
+        without_curve=[plots.label(run) for run in first if not plots.has_curve(run)],
+        user=shows,
+        chosen=user is not None,
+        given=had(split, shows)[-MOST_GIVEN:],
+        had=len(had(split, shows)),
+        lists=lists(split, first, shows),
+        values=_values(about),
     )
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
@@ -55,19 +83,32 @@ def write(folder: Path, split: Split, runs: Sequence[Run], *, user: str = "42") 
     return path
 
 
-def popular_share(split: Split, items: np.ndarray) -> float:
-    """Compute the share of items, any shape, that are among the most popular tenth of the catalogue in training."""
-    popularity = split.train.popularity()
-    popular = np.argsort(-popularity, kind="stable")[: max(1, round(len(popularity) * POPULAR))]
-    return float(np.isin(items, popular).mean())
+def check_user(split: Split, user: str | None) -> None:
+    """See, before anything is trained, that a user can be shown.
+
+    Raises:
+        Failure: nothing of the user is to be found.
+    """
+    if user is not None and user not in split.test.users[np.unique(split.test.user)]:
+        raise Failure(
+            f"user {user!r} has nothing to be found under {split.protocol}, expected a user who is asked about"
+        )
 
 
-def by_activity(split: Split, run: Run) -> list[tuple[str, float]]:
-    """Compute the mean NDCG@10 of each quarter of the users, fewest given items first, with their range."""
-    given = np.bincount(split.given.user, minlength=len(split.given.users))[run.outcome.users]
-    groups = np.array_split(np.argsort(given, kind="stable"), min(GROUPS, len(given)))
-    ndcg = run.outcome.per_user["ndcg@10"]
-    return [(f"{given[group].min()} to {given[group].max()}", float(ndcg[group].mean())) for group in groups]
+def typical_user(split: Split, runs: Sequence[Run]) -> str:
+    """Choose whom to show: of the users with a hit in each model's list, the one nearest to the mean NDCG@10."""
+    models = [run for run in runs if run.recipe != BASELINE] or runs
+    ndcg = np.stack([run.outcome.per_user["ndcg@10"] for run in models])
+    hit = (ndcg > 0).all(axis=0)
+    far = np.abs(ndcg.mean(axis=0) - ndcg.mean()) + np.where(hit, 0, 2)
+    return str(split.train.users[models[0].outcome.users[int(far.argmin())]])
+
+
+def had(split: Split, user: str) -> list[str]:
+    """List what is given of a user, the earliest first."""
+    rows = np.flatnonzero(split.given.users[split.given.user] == user)
+    order = rows[np.argsort(split.given.timestamp[rows], kind="stable")]
+    return [str(item) for item in split.given.items[split.given.item[order]]]
 
 
 def lists(split: Split, runs: Sequence[Run], user: str) -> list[tuple[str, list[tuple[str, bool]]]]:
@@ -78,50 +119,10 @@ def lists(split: Split, runs: Sequence[Run], user: str) -> list[tuple[str, list[
         for place in np.flatnonzero(split.train.users[run.outcome.users] == user):
             index = int(run.outcome.users[place])
             items = run.outcome.top[place].tolist()
-            found.append((run.name, [(str(split.train.items[item]), (index, item) in wanted) for item in items]))
+            ranking = [(str(split.train.items[item]), (index, item) in wanted) for item in items]
+            found.append((plots.label(run), ranking))
     return found
 
 
-def _activity(axes: Axes, split: Split, runs: Sequence[Run]) -> None:
-    for place, run in enumerate(runs):
-        names, values = zip(*by_activity(split, run), strict=True)
-        axes.bar(np.arange(len(values)) + place * 0.8 / len(runs), values, 0.8 / len(runs), label=_label(run))
-    axes.set_xticks(np.arange(len(values)) + 0.4, names)
-    axes.set_xlabel("given items")
-    axes.legend(fontsize="small")
-
-
-def _popularity(axes: Axes, split: Split, runs: Sequence[Run]) -> None:
-    axes.barh([_label(run) for run in runs], [popular_share(split, run.outcome.top) for run in runs])
-    own = popular_share(split, split.test.item)
-    axes.axvline(own, color="black", linestyle="--", label=f"what users chose: {own:.0%}")
-    axes.set_xlim(0, 1)
-    axes.legend(fontsize="small")
-
-
-def _losses(axes: Axes, runs: Sequence[Run]) -> None:
-    for run in runs:
-        if np.isfinite(run.losses).any():
-            losses = np.array(run.losses)
-            axes.plot(np.linspace(0, 1, len(losses)), losses / losses[0], label=f"{_label(run)}, {len(losses)} epochs")
-    axes.set_xlabel("part of the training")
-    axes.set_ylabel("loss, first epoch = 1")
-    if axes.lines:
-        axes.legend(fontsize="small")
-
-
-def _seconds(axes: Axes, runs: Sequence[Run]) -> None:
-    board = summary(runs)
-    axes.barh([f"{line['model']} {line['recipe']}" for line in board], [line["train_seconds"][0] for line in board])
-
-
-def _label(run: Run) -> str:
-    return f"{run.name} {run.recipe}"
-
-
-def _plot(draw: Callable[[Axes], None]) -> str:
-    figure = Figure(figsize=(7, 4), layout="constrained")
-    draw(figure.subplots())
-    image = io.BytesIO()
-    figure.savefig(image, format="svg", metadata={"Date": None})
-    return "data:image/svg+xml;base64," + base64.b64encode(image.getvalue()).decode()
+def _values(about: About) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(model, recipe, asdict(one)) for recipe, models in about.configs.items() for model, one in models.items()]

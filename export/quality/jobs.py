@@ -6,6 +6,9 @@ import json
 import math
 import os
 import platform
+import shlex
+import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +25,27 @@ from export.quality.leaderboard import Entry, Run
 from export.quality.protocols import Split, split
 from export.waist.config import Config
 
+WIDE = 180
+"""Columns of text where standard output is no terminal: every figure fits."""
+
 
 def measure(
     configs: dict[str, dict[str, Config]],
     interactions: Interactions,
     *,
+    data: str,
     protocol: str,
     seed: int,
     seeds: int,
     baselines: bool,
     json_file: Path | None,
     report_folder: Path | None,
+    user: str | None,
     record: bool,
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
     parts = split(interactions, protocol)
+    html_report.check_user(parts, user)
     entries = leaderboard.baselines(new_items=parts.new_items is not None) if baselines else []
     epochs = {
         (model, MODELS[model].named(name, one)): one for name, own in configs.items() for model, one in own.items()
@@ -47,13 +56,26 @@ def measure(
         for entry in entries
         for more in range(seeds if entry.recipe != BASELINE or entry.name == "ials" else 1)
     ]
-    Console(width=None if os.isatty(1) else 160).print(leaderboard.table(protocol, runs))
+    _print(protocol, runs)
     if json_file:
         _write(json_file, {"protocol": protocol, "rows": [run.row() for run in runs]})
     if report_folder:
-        say(f"wrote {html_report.write(report_folder, parts, runs)}")
+        about = html_report.About(data=data, command=_command(), configs=configs, day=date.today())
+        say(f"wrote {html_report.write(report_folder, parts, runs, about, user=user)}")
     if record:
         record_figures(protocol, leaderboard.summary(runs), interactions, machine=_machine())
+
+
+def _print(protocol: str, runs: list[Run]) -> None:
+    console = Console(width=None if os.isatty(1) else WIDE)
+    table, left_out = leaderboard.table(protocol, runs, width=console.width)
+    console.print(table)
+    if left_out:
+        console.print(f"This terminal has no room for {', '.join(left_out)}: --json FILE has every figure.")
+
+
+def _command() -> str:
+    return shlex.join(["triptych", *sys.argv[1:]])
 
 
 def tune_model(model: str, interactions: Interactions, *, trials: int, seed: int, json_file: Path | None) -> None:

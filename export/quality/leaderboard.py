@@ -31,7 +31,10 @@ from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.waist.from_tags import complete
 
 SHOWN = ("ndcg@10", "recall@10", "recall@100", "precision@10", "map@10", "mrr", "hit_rate@10", "coverage@10")
-"""The figures of the table on the terminal; JSON has all."""
+"""The figures of the table on the terminal, as many as fit, the first ones first; JSON has all."""
+
+LEAST = 3
+"""Columns that stay on the narrowest terminal: the model, its recipe and the first figure."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,17 +130,24 @@ def summary(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return found
 
 
-def table(protocol: str, runs: Sequence[Run]) -> Table:
-    """Lay the runs out for a terminal, best NDCG@10 first."""
-    made = Table(title=f"{protocol}, mean ± standard deviation over seeds, given items left out")
+def table(protocol: str, runs: Sequence[Run], *, width: int = 180) -> tuple[Table, list[str]]:
+    """Lay the runs out for a terminal, best NDCG@10 first; returns which figures did not fit into its width too."""
     lines = sorted(summary(runs), key=lambda one: -one["ndcg@10"][0])
+    several = any(line["seeds"] > 1 for line in lines)
+    over = "mean ± standard deviation over seeds" if several else f"seed {runs[-1].seed}"
     figures = [figure for figure in (*SHOWN, AMONG_NEW) if all(figure in line for line in lines)]
-    for column in ("model", "recipe", *figures, "train s"):
-        made.add_column(column, justify="left" if column in ("model", "recipe") else "right")
-    for line in lines:
-        cells = [shown(*line[figure]) for figure in figures]
-        made.add_row(line["model"], line["recipe"], *cells, f"{line['train_seconds'][0]:.1f}")
-    return made
+    columns = {name: [str(line[name]) for line in lines] for name in ("model", "recipe")}
+    columns |= {figure: [shown(*line[figure]) for line in lines] for figure in figures}
+    seconds = {"train s": [f"{line['train_seconds'][0]:.1f}" for line in lines]}
+    wide = {name: max(map(len, (name, *cells))) + 3 for name, cells in (columns | seconds).items()}
+    while sum(map(wide.__getitem__, columns | seconds)) + 1 > width and len(columns) > LEAST:
+        columns.popitem()
+    made = Table(title=f"{protocol}, {over}, given items left out")
+    for column in columns | seconds:
+        made.add_column(column, justify="left" if column in ("model", "recipe") else "right", no_wrap=True)
+    for cells in zip(*columns.values(), *seconds.values(), strict=True):
+        made.add_row(*cells)
+    return made, [figure for figure in figures if figure not in columns]
 
 
 def shown(middle: float, deviation: float) -> str:

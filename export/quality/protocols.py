@@ -144,6 +144,11 @@ PROTOCOLS: dict[str, Callable[[Interactions, int], Split]] = {
 """Protocol by name."""
 
 
+def meaning(protocol: str) -> str:
+    """Say in a sentence what a protocol holds out: the first of its docstring."""
+    return " ".join((PROTOCOLS[protocol].__doc__ or "").split("\n\n")[0].split())
+
+
 def _known(protocol: str, rows: Interactions, held: Bools) -> Split:
     train = rows.rows(~held)
     return Split(protocol=protocol, train=train, given=train, test=rows.rows(held))
