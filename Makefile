@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKS := .venv/.checks
 
-.PHONY: help demo lint check test docker-test fuzz soak audit lock
+.PHONY: help demo lint check test screenshots docker-test fuzz soak audit lock
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -28,6 +28,9 @@ test: lint  ## every check
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+screenshots: $(CHECKS)  ## the page of triptych explore in a real browser, both themes, kept in screenshots/
+	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore/test_journeys.py
 
 docker-test: $(CHECKS)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh

@@ -32,7 +32,8 @@ class Tiny:
 def tiny_interactions():
     """30 users and 40 items, one of each without interactions; titles as MovieLens has them and worse."""
     rng = np.random.default_rng(7)
-    items = [f"Film {i} ({1990 + i % 9})" for i in range(ITEMS - 3)] + ["Amélie (2001)", 'A, "B"\\C', "日本"]
+    items = [f"Film {i} ({1990 + i % 9})" for i in range(ITEMS - 4)] + ["<img src=x onerror=alert(1)>"]
+    items += ["Amélie (2001)", 'A, "B"\\C', "日本"]
     pairs = [(u, i) for u in range(USERS) for i in range(ITEMS) if rng.random() < 0.2 or u == 1 or i == 2]
     users = [str(u + 1) for u in range(USERS)]
     tags = {name: TAGS[: i % 5] + TAGS[i % 7 : i % 3 + 4] for i, name in enumerate(items)}  # some twice, some none

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -81,6 +82,23 @@ def process(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], Ready]]:
     finally:
         if running.poll() is None:
             running.kill()
+        running.communicate(timeout=20)
+
+
+@contextmanager
+def explore(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command as people do, on a free port; gives its process and the page's address."""
+    command = [sys.executable, "-m", "export.cli", "explore", "--no-open", "--port", "0", *arguments]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        line = running.stdout.readline() if running.stdout else ""
+        assert line.startswith("the page is at http://"), line + (
+            running.communicate(timeout=20)[1] if not line else ""
+        )
+        yield running, line.split()[4].rstrip("/")
+    finally:
+        running.terminate()
         running.communicate(timeout=20)
 
 

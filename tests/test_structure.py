@@ -31,6 +31,7 @@ ORDER = [
     "export/interrupt",
     "export/__init__",
     "serving/cli",
+    "serving/explore",
     "serving/server",
     "serving/hosting",
     "serving/api",

@@ -20,8 +20,9 @@ PARQUET = click.Path(path_type=Path, dir_okay=False)
 @click.option("--users", "users_file", type=PARQUET, help="only these: a text file with an id in each line")
 @click.option("--models", type=FOLDER, default="models", show_default=True, help="models folder")
 def batch(*, version: str, out: Path, k: int, unseen: bool, users_file: Path | None, models: Path) -> None:
-    """Write each user's list into one Parquet file: user_id, items, scores, known.
+    """Write each user's list into one Parquet file.
 
+    Its columns are user_id, items, scores and known.
     A run that was stopped goes on where it was, when the same is asked again.
 
     Example: triptych batch two_tower --out lists.parquet -k 100 --unseen
@@ -40,8 +41,9 @@ def batch(*, version: str, out: Path, k: int, unseen: bool, users_file: Path | N
 @click.option("--out", "folder", type=FOLDER, required=True, help="the folder to write into")
 @click.option("--models", type=FOLDER, default="models", show_default=True, help="models folder")
 def embeddings(*, version: str, folder: Path, models: Path) -> None:
-    """Write a version's vectors: users.parquet and items.parquet, vectors.tsv and metadata.tsv for the projector.
+    """Write a version's vectors for other programs.
 
+    They are users.parquet and items.parquet, and vectors.tsv and metadata.tsv for the projector.
     The dot product of a user's vector and an item's ranks as the model does.
 
     Example: triptych embeddings two_tower --out embeddings

@@ -95,7 +95,9 @@ def train(
     distribute: bool = False,
     **given: Any,
 ) -> None:
-    """Train models (all by default) and publish each as its next version.
+    """Train models and publish each as its next version.
+
+    All of them are trained unless some are named.
 
     Example: triptych train two_tower lightfm --recipe tutorial --seed 7
     """
@@ -132,9 +134,11 @@ def train(
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 @HELD
 def rollback(*, model: str, to: int | None, folder: Path, keep: int, held_by: Path | None) -> None:
-    """Publish an earlier version's content as the next version, proven anew; a running server takes it up.
+    """Publish an earlier version again, as the next one.
 
-    Done twice it is undone. A model that bears labels is served at those versions only: move them with triptych label.
+    It is proven anew, and a running server takes it up. Done twice it is undone.
+
+    A model that bears labels is served at those versions only: move them with triptych label.
 
     Example: triptych rollback two_tower --to 6
     """
@@ -150,7 +154,9 @@ def rollback(*, model: str, to: int | None, folder: Path, keep: int, held_by: Pa
 @click.option("--user", default="42", show_default=True, help="whose recommendations to show")
 @click.pass_context
 def demo(context: click.Context, /, user: str, folder: Path, **given: Any) -> None:
-    """Train and publish every model, serve them, show one user's recommendations, and stop.
+    """Train, publish and serve every model, and ask them.
+
+    It shows what each recommends to one user, and stops.
 
     Example: triptych demo --user 7
     """

@@ -83,7 +83,9 @@ def load(source: Source) -> Interactions:
 @click.command("data")
 @data_flags
 def show_data(**given: Any) -> None:
-    """Read data as training would, and show what comes of it: rows, users, items, times, tags.
+    """Read data as training would, and show what comes of it.
+
+    It shows rows, users, items, times, tags.
 
     Example: triptych data --data ratings.csv --columns user_id=userId,item=movieId
     """

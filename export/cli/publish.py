@@ -18,7 +18,9 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 def publish(*, name: str, user_file: Path, item_file: Path, interactions: str | None, folder: Path, keep: int) -> None:
-    """Publish vectors that were trained elsewhere as the next version of the model NAME.
+    """Publish vectors that were trained elsewhere.
+
+    They become the next version of the model NAME.
 
     A user's score of an item is the product of their vectors and, if there are any, the biases. Parquet has a column
     id, perhaps bias, and one column of lists or a column of numbers for each component; npz has ids, vectors, biases.

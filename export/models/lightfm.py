@@ -62,7 +62,7 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
 
 
 MODEL = Model(
-    summary="LightFM: matrix factorization that learns to rank (WARP), with features",
+    summary="LightFM: matrix factorization by ranking (WARP), with features",
     recipes={
         TUNED: LightFMConfig(epochs=117, learning_rate=0.015, max_sampled=74, user_alpha=1e-5, features=0.14),
         TUTORIAL: LightFMConfig(),

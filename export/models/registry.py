@@ -37,6 +37,7 @@ RESERVED |= {
     "seed",
     "seeds",
     "separator",
+    "user",
 }
 """What the commands have flags for: no name for a hyper-parameter, which is a flag beside them."""
 

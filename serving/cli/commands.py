@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from serving.cli import folders, hosting, serve
+from serving.cli import exploring, folders, hosting, serve
 
 
 class Commands(click.Group):
@@ -21,13 +21,21 @@ class Commands(click.Group):
         super().add_command(cmd, name)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(package_name="triptych")
 def app() -> None:
     """Train three recommenders, serve them behind one TensorFlow Serving signature, ask them."""
 
 
-for command in (folders.inspect, folders.config, folders.label, serve.serve, hosting.pack, hosting.card):
+for command in (
+    folders.inspect,
+    folders.config,
+    folders.label,
+    serve.serve,
+    exploring.explore,
+    hosting.pack,
+    hosting.card,
+):
     app.add_command(command)
 
 
@@ -55,7 +63,9 @@ def recommend(
     tags: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    r"""Ask a running server, TensorFlow Serving or ours, for a user's best items.
+    r"""Ask a running server for a user's best items.
+
+    The server may be TensorFlow Serving or ours.
 
     \b
     triptych recommend --user 42 --model two_tower -k 5
@@ -81,7 +91,7 @@ def recommend(
     print_ranking(answer, title=f"{model}, user {user}")
 
 
-@app.group()
+@app.group(cls=Commands)
 def bench() -> None:
     """Measure servers and indexes."""
 
@@ -110,8 +120,9 @@ def bench_serve(
     users: int,
     seconds: float,
 ) -> None:
-    r"""Load servers that speak TensorFlow Serving's APIs with 1, 8 and 32 clients; of two, print the ratio.
+    r"""Load servers with 1, 8 and 32 clients.
 
+    They speak TensorFlow Serving's APIs; of two the ratio is printed.
     The last column is the share of one core that the load generator itself took.
 
     \b

@@ -17,7 +17,9 @@ from serving.printable import printable
 @click.option("--verbose", "-v", is_flag=True, help="Tell all: sizes, values, figures, packages, warm-up, twin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all of it, instead of text.")
 def inspect(*, paths: tuple[Path, ...], answer: str | None, verbose: bool, as_json: bool) -> None:
-    r"""Tell offline what version folders hold, and whether they keep the contract; exit 1 when one does not.
+    r"""Tell offline what versions hold and whether they fit.
+
+    Exit status 1 says that one cannot be read or breaks the contract.
 
     PATH is a version's folder, a model's (its newest version) or a models folder (each model's newest).
     Any SavedModel will do, and nothing of it is executed, except with --answer. What a server needs to load it is
@@ -46,9 +48,9 @@ def inspect(*, paths: tuple[Path, ...], answer: str | None, verbose: bool, as_js
 @click.option("--out", type=click.Path(path_type=Path), help="Where the files go; the models folder if not given.")
 @click.option("--label", "labels", multiple=True, help="Give this label to each model's newest version (repeatable).")
 def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str, ...]) -> None:
-    r"""Write TensorFlow Serving's models.config, batching.config and monitoring.config for a models folder.
+    r"""Write TensorFlow Serving's files for a models folder.
 
-    Labels that an earlier models.config gives are kept.
+    They are models.config, batching.config and monitoring.config. Labels that an earlier models.config gives are kept.
 
     \b
     triptych config models
@@ -78,8 +80,9 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
 def label(
     *, model: str, changes: tuple[str, ...], path: Path, models: Path | None, urls: tuple[str, ...], wait: float
 ) -> None:
-    r"""Move a model's version labels, in the models.config that a running server reads again.
+    r"""Move a model's version labels.
 
+    They stand in the models.config that a running server reads again.
     A server refuses a label that moves to a version which it has not loaded. So it is two steps: the version, under the
     old labels, and once it is AVAILABLE the label. With --url both are taken, each is waited for, and the file is put
     back if it does not come. Without, the first is taken where it is needed, and the same command takes the second.

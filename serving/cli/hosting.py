@@ -22,7 +22,9 @@ from serving.printable import printable
 )
 @click.option("--out", type=click.Path(path_type=Path), help="model.tar.gz or model_repository, if not given.")
 def pack(*, paths: tuple[Path, ...], platform: Literal["sagemaker", "triton"], out: Path | None) -> None:
-    r"""Pack versions for a hosting platform: a version's folder, or a model's (its newest version).
+    r"""Pack versions for a hosting platform.
+
+    A path is a version's folder, or a model's, of which the newest version is taken.
 
     \b
     triptych pack models/two_tower --out model.tar.gz
@@ -46,7 +48,9 @@ def pack(*, paths: tuple[Path, ...], platform: Literal["sagemaker", "triton"], o
 @click.argument("version", metavar="VERSION", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), help="Write it there instead of printing it.")
 def card(*, version: Path, out: Path | None) -> None:
-    r"""Write a version's model card: Markdown with the YAML head that model hubs read, from what the version carries.
+    r"""Write a version's model card.
+
+    It is Markdown with the YAML head that model hubs read, from what the version carries.
 
     \b
     triptych card models/two_tower/7 --out README.md

@@ -109,9 +109,10 @@ def serve(
     max_grpc_message_mb: int,
     max_grpc_calls: int,
 ) -> None:
-    r"""Serve a models folder as TensorFlow Serving does, over REST and gRPC.
+    r"""Serve a models folder as TensorFlow Serving does.
 
-    New versions are taken up as they appear, without a restart. SIGTERM or Ctrl-C lets requests in flight finish.
+    It answers over REST and gRPC. New versions are taken up as they appear, without a restart.
+    SIGTERM or Ctrl-C lets requests in flight finish.
     On Vertex AI and SageMaker it answers their routes on their port, too: docs/hosting.md.
     What is refused for want of room is answered 429 or RESOURCE_EXHAUSTED; with --workers each has limits of its own.
 

@@ -48,7 +48,11 @@ def test_the_demo_shows_three_lists_and_stops_what_it_started(ratings: Path, tmp
     process = demo(ratings, tmp_path)
     out, err = process.communicate(timeout=280)
     assert process.returncode == 0, err
-    assert "the best for user 7" in out
+    assert "the best unseen items for user 7" in out
+    assert "as the tutorials show; -k asks for more. Scores of different models cannot be compared." in " ".join(
+        out.split()
+    )
+    assert "triptych explore" in out
     assert all(model in out for model in ("two_tower", "wide_deep", "lightfm"))
     assert sum(line.startswith("│ ") for line in out.splitlines()) == 5
     assert out.count(r"[/x]\x1b") > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,30 @@ def test_the_examples_of_a_help_stand_line_by_line(path):
     block = (commands(app)[path].help or "").partition("\b\n")[2].partition("\n\n")[0]
     assert "\\b" not in shown
     assert {line.strip() for line in block.splitlines()} <= {line.strip() for line in shown.splitlines()}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_help_shows_whole_sentences_and_examples_in_lines_of_their_own(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", str(width))
+    groups = {path[:depth] for path in commands(app) for depth in range(len(path))}
+    pages = {}
+    for path in (*groups, *commands(app)):
+        app([*path, "--help"], prog_name="triptych", standalone_mode=False)
+        pages[path] = capsys.readouterr().out
+    for path, page in pages.items():
+        assert "\\b" not in page, path
+        assert not any(line.endswith("...") for line in page.splitlines() if not line.startswith("Usage")), path
+        # Examples and the values to choose from are not broken.
+        told = [line for line in page.splitlines() if not re.match(r"\s*(triptych|curl|-.*\[\S+\|)", line)]
+        assert max(map(len, told)) <= width, path
+    for path, command in commands(app).items():
+        start = f"triptych {' '.join(path)} "
+        examples, shown = (
+            [line.strip() for line in text.splitlines() if f"{line.strip()} ".startswith(start)]
+            for text in (command.help, pages[path])
+        )
+        assert shown == examples
+    assert max(len(line) for line in pages["train",].splitlines()) > width - 10
 
 
 def test_help_loads_nothing_heavy():

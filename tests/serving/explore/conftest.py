@@ -1,0 +1,64 @@
+"""Three small versions behind a real server, and the page of `triptych explore` in front of it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live import explore, live
+
+import export  # noqa: F401  isort: skip - selects Keras 2
+
+import tensorflow as tf
+
+from export.models.registry import MODELS
+from export.publishing import manifest
+from export.publishing.names import write_names
+
+KINDS = {"two_tower": "plain", "wide_deep": "user_biases", "lightfm": "history"}
+FOREIGN = "foreign"
+
+
+class Doubler(tf.Module):
+    """A model of somebody else, which keeps no contract."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def __call__(self, x):
+        return {"y": 2.0 * x}
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory, tiny_versions) -> Path:
+    """A models folder as people have it: three versions with manifests, and one that is none of ours."""
+    models = tmp_path_factory.mktemp("explored")
+    for model, kind in KINDS.items():
+        tiny = tiny_versions[kind]
+        shutil.copytree(tiny.folder, models / model / "1")
+        config = MODELS[model].recipes["tutorial"]
+        origin = manifest.Origin(model=model, recipe="tutorial", config=config, seed=7, data="ratings.csv")
+        manifest.write(models / model / "1", origin, tiny.interactions)
+        write_names(models / model / "1", tiny.interactions)
+    module = Doubler()
+    tf.saved_model.save(module, str(models / FOREIGN / "1"), signatures=module.__call__)
+    return models
+
+
+@pytest.fixture(scope="module")
+def server(folder) -> Iterator[str]:
+    with live(models=folder) as where:
+        yield f"http://127.0.0.1:{where.rest_port}"
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def page_at(folder, server) -> Iterator[str]:
+    with explore("--url", server, "--models", str(folder)) as (_, address):
+        yield address
