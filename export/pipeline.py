@@ -7,12 +7,13 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from export import forecast
 from export.data.interactions import Interactions
 from export.graph.plan import plan
 from export.graph.recommender import Recommender
 from export.models.registry import MODELS
 from export.progress import bar, say
-from export.publishing import manifest
+from export.publishing import manifest, rescue
 from export.publishing.manifest import Origin
 from export.publishing.names import write_names
 from export.publishing.proof import prove
@@ -25,12 +26,13 @@ from export.waist.from_tags import complete
 from serving.contract import TWIN
 from serving.errors import Failure
 
-__all__ = ["Origin", "epochs", "export", "train"]
+__all__ = ["Origin", "export", "passes", "take", "train", "write"]
 
 
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
-    with bar(f"training {origin.model}", epochs(origin.config)) as advance:
+    forecast.check(origin.model, origin.config, interactions)
+    with bar(f"training {origin.model}", passes(origin.config, interactions)) as advance:
         trained = MODELS[origin.model].train(
             interactions,
             origin.config,
@@ -40,9 +42,24 @@ def train(origin: Origin, interactions: Interactions) -> Factorized:
     return complete(trained, interactions)
 
 
-def epochs(config: Config) -> int:
-    """Tell how often ``on_epoch`` will be called: by the hyper-parameter of this name; once where there is none."""
-    return int(getattr(config, "epochs", 1))
+def take(file: Path, interactions: Interactions, origin: Origin) -> Factorized:
+    """Read what was trained before and could not be published."""
+    return rescue.take(file, interactions, origin)
+
+
+def passes(config: Config, interactions: Interactions) -> int:
+    """Tell how often ``on_epoch`` will be called: fewer times than ``epochs`` where there are many interactions."""
+    return config.passes(rows=len(interactions), users=interactions.active())
+
+
+def write(staging: Path, model: Factorized, interactions: Interactions, origin: Origin) -> None:
+    """Write all that a version is, but for its proof, into a folder."""
+    scan = plan(model, interactions)
+    Recommender(model, interactions, scan).save(staging)
+    write_twin(staging, staging / TWIN)
+    write_warmup(staging, origin.model, interactions)
+    write_names(staging, interactions)
+    manifest.write(staging, origin, interactions, scan)
 
 
 def export(
@@ -55,24 +72,21 @@ def export(
     config: Path | None = None,
 ) -> Path:
     """Publish a trained model as the next version of its folder under ``models``; returns the version's folder."""
-    scan = plan(model, interactions)
 
-    def write(staging: Path) -> None:
+    def write_it(staging: Path) -> None:
         say(f"exporting {origin.model}")
-        try:
-            Recommender(model, interactions, scan).save(staging)
-            write_twin(staging, staging / TWIN)
-            write_warmup(staging, origin.model, interactions)
-        except tf.errors.OpError as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
-            said = f"TensorFlow could not write it: {error.message}"
-            raise Failure(f"{origin.model} was not published to {models / origin.model}: {said}") from error
-        write_names(staging, interactions)
-        manifest.write(staging, origin, interactions, scan)
+        write(staging, model, interactions, origin)
 
     def prove_it(staging: Path) -> None:
         say(f"proving {origin.model} in a fresh process")
         prove(staging, model, interactions)
 
-    version = publish(models / origin.model, write=write, prove=prove_it, keep=keep, config=config)
+    try:
+        version = publish(models / origin.model, write=write_it, prove=prove_it, keep=keep, config=config)
+    except (OSError, tf.errors.OpError) as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
+        said = getattr(error, "strerror", None) or f"TensorFlow could not write it: {str(error).splitlines()[0]}"
+        kept = rescue.keep(model, interactions, origin)
+        again = f"what was trained is in {kept}: with the same data and flags, --trained FILE publishes it"
+        raise Failure(f"{origin.model} was not published to {models / origin.model}: {said}; {again}") from error
     say(f"published {version}")
     return version

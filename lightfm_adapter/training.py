@@ -1,4 +1,4 @@
-"""Fit LightFM on interactions given as ids; the only module that imports LightFM.
+"""Fit LightFM on a matrix of interactions; the only module that imports LightFM.
 
 LightFM with one thread repeats exactly for one seed and one order of the rows; with more it never does.
 """
@@ -54,20 +54,19 @@ class Fitted:
 def fit(
     users: Sequence[str],
     items: Sequence[str],
-    pairs: Sequence[tuple[str, str]],
+    interactions: sparse.coo_matrix,
     settings: Settings,
     *,
     user_tags: Tags = (),
     item_tags: Tags = (),
     on_epoch: Callable[[int], None],
 ) -> Fitted:
-    """Fit a model whose rows follow ``users`` and ``items``; ``pairs`` are (user, item) ids, each an interaction.
+    """Fit a model whose rows follow ``users`` and ``items``, on `[n_users, n_items]` interactions, a one for each.
 
     The tags follow users and items as well. ``on_epoch`` is told the number of each epoch, from 1, when it is over.
     """
     dataset = Dataset()
     dataset.fit(users, items, user_features=chain(*user_tags), item_features=chain(*item_tags))
-    interactions, _ = dataset.build_interactions(pairs)
     features = {}
     if settings.features:
         features["user_features"] = dataset.build_user_features(_weighed(users, user_tags, settings), normalize=False)

@@ -18,6 +18,7 @@ OURS = ("export", "serving", "lightfm_adapter")
 ORDER = [
     "export/cli",
     "export/bulk",
+    "export/bench",
     "export/quality",
     "export/vectors",
     "export/pipeline",
@@ -26,6 +27,7 @@ ORDER = [
     "export/models",
     "export/towers",
     "export/waist",
+    "export/forecast",
     "export/data",
     "export/progress",
     "export/interrupt",

@@ -22,7 +22,7 @@ from export.cli.data import data_flags, show_data
 from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.heavy import with_tensorflow
 from export.cli.publish import publish
-from export.cli.quality import FOLDER, SEED, bench_answer, bench_index, evaluate, tune
+from export.cli.quality import FILE, FOLDER, SEED, bench_answer, bench_index, bench_scale, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
 from serving.cli.commands import app, bench
 from serving.errors import Failure
@@ -37,6 +37,7 @@ app.add_command(show_data)
 app.add_command(publish)
 bench.add_command(bench_index)
 bench.add_command(bench_answer)
+bench.add_command(bench_scale)
 
 
 def main() -> None:
@@ -84,6 +85,7 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
 @HELD
 @click.option("--distribute", is_flag=True, help="train with the others that TF_CONFIG names; one publishes")
+@click.option("--trained", type=FILE, help="publish what was trained before, kept in this file when the disk was full")
 @hyper_parameters
 def train(
     models: tuple[str, ...],
@@ -93,6 +95,7 @@ def train(
     keep: int,
     held_by: Path | None = None,
     distribute: bool = False,
+    trained: Path | None = None,
     **given: Any,
 ) -> None:
     """Train models and publish each as its next version.
@@ -109,6 +112,8 @@ def train(
     unable = [model for model in models if model not in able]
     if distribute and unable:
         raise Failure(f"{', '.join(unable)}: trained on one machine only; --distribute goes with {', '.join(able)}")
+    if trained and len(models) != 1:
+        raise Failure(f"{trained} holds one model, expected its name beside --trained, not {', '.join(models)}")
     cluster = _cluster() if distribute else None
     interactions = data.load(source)
     publishes = cluster is None or cluster.publishes
@@ -122,9 +127,9 @@ def train(
         name = MODELS[model].named(recipe or MODELS[model].default, configs[model])
         origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.name)
         with cluster.training() if cluster else nullcontext():
-            trained = pipeline.train(origin, interactions)
+            made = pipeline.take(trained, interactions, origin) if trained else pipeline.train(origin, interactions)
         if publishes:
-            pipeline.export(trained, interactions, origin, models=folder, keep=keep, config=held_by)
+            pipeline.export(made, interactions, origin, models=folder, keep=keep, config=held_by)
 
 
 @app.command()

@@ -16,7 +16,7 @@ from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record")
+EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record", "users", "named")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
@@ -26,6 +26,8 @@ SEED = click.IntRange(0, LAST_SEED)
 BY_ITEM = "by-item-75-25"
 PROTOCOLS = "random-80-20", "temporal", "ua", "new-users", "new-items", BY_ITEM
 """Those of ``export.quality.protocols``, which takes numpy to ask."""
+BASELINES = "popular", "item_knn", "ease", "ials"
+"""Those of ``export.quality.baselines``, likewise."""
 
 
 @click.command("index")
@@ -60,6 +62,32 @@ def bench_answer(paths: tuple[Path, ...]) -> None:
     print_bench(versions)
 
 
+@click.command("scale")
+@click.option("--model", default="two_tower", show_default=True, type=flags.MODEL, help="which one goes all the way")
+@click.option(
+    "--rows",
+    multiple=True,
+    type=click.IntRange(min=100),
+    help="interactions; may be repeated  [default: 100000, 1000000, 5000000 and 25000000]",
+)
+@click.option("--users", type=click.IntRange(min=2), help="how many users, if not as many as MovieLens would have")
+@click.option("--items", type=click.IntRange(min=2), help="how many items, likewise")
+@click.option("--seed", default=42, show_default=True, type=SEED, help="of the data and of training")
+@click.option("--json", "json_file", type=FILE, help="write what was measured")
+def bench_scale(
+    *, model: str, rows: tuple[int, ...], users: int | None, items: int | None, seed: int, json_file: Path | None
+) -> None:
+    """Measure reading, training, exporting, proving and asking on generated data of several sizes.
+
+    Example: triptych bench scale --rows 100000 --rows 1000000 --model lightfm
+    """
+    from export.bench import scale
+    from export.bench.generated import Size
+
+    sizes = [Size.of(each, users, items) for each in rows or scale.ROWS]
+    scale.measure(model, sizes, seed=seed, json_file=json_file)
+
+
 @click.command(epilog=flags.MODELS_HELP)
 @click.argument("models", nargs=-1, type=flags.MODEL)
 @click.option(
@@ -69,8 +97,12 @@ def bench_answer(paths: tuple[Path, ...]) -> None:
 @data_flags
 @click.option("--seed", default=42, show_default=True, type=SEED, help="the first seed of training")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="how many seeds to train with")
+@click.option("--users", type=click.IntRange(min=1), help="score a sample of so many users  [default: all]")
 @click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="popular, item_knn, ease and ials too"
+)
+@click.option(
+    "--baseline", "named", multiple=True, type=click.Choice(BASELINES), help="only this one, whatever memory it takes"
 )
 @click.option("--json", "json_file", type=FILE, help="write a row for each run")
 @click.option("--report", "report_folder", type=FOLDER, help="write one page of HTML with plots into this folder")

@@ -1,4 +1,4 @@
-"""Interactions: who had to do with what, as the three models read it; numpy only.
+"""Interactions: who had to do with what, as the three models read it; numpy and scipy only.
 
 Ratings are read as implicit feedback: that someone rated an item counts, the stars do not. Users and items are
 kept once, as sorted ids; the rows point into them.
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -110,6 +111,15 @@ class Interactions:
     def has_times(self) -> bool:
         """Tell whether there is any order in time: a source without times has zero for all."""
         return len(self) > 0 and bool(np.ptp(self.timestamp))
+
+    def matrix(self) -> sparse.coo_matrix:
+        """Write a one for each interaction, in their order: `[n_users, n_items]` float32."""
+        ones, shape = np.ones(len(self), np.float32), (len(self.users), len(self.items))
+        return sparse.coo_matrix((ones, (self.user.astype(np.int32), self.item.astype(np.int32))), shape=shape)
+
+    def active(self) -> int:
+        """Count the users who have any interaction."""
+        return int(np.count_nonzero(np.bincount(self.user)))
 
     def popularity(self) -> Ints:
         """Count the interactions of each item: `[n_items]`."""

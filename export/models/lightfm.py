@@ -25,6 +25,7 @@ class LightFMConfig(Config):
     max_sampled: int = hyper(10, "negatives tried for each positive by WARP", least=1)
     user_alpha: float = hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
     features: float = hyper(0.0, "weight of genre, year, age … beside the identity; 0: identity only", least=0.0)
+    steps: int = hyper(100_000_000, "most steps of the training: passes that would exceed them are left out", least=1)
     threads: int = hyper(1, "threads; more than one never repeats exactly", least=1)
 
 
@@ -36,14 +37,15 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
     from lightfm_adapter.training import Settings, fit
     from lightfm_adapter.vectors import vectors
 
-    users, items = interactions.users[interactions.user].tolist(), interactions.items[interactions.item].tolist()
+    values = asdict(config) | {"epochs": config.passes(rows=len(interactions), users=interactions.active())}
+    del values["steps"]
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is told below
             fitted = fit(
                 interactions.users.tolist(),
                 interactions.items.tolist(),
-                list(zip(users, items, strict=True)),
-                Settings(**asdict(config), seed=seed),
+                interactions.matrix(),
+                Settings(**values, seed=seed),
                 user_tags=interactions.user_tags,
                 item_tags=interactions.item_tags,
                 on_epoch=lambda epoch: on_epoch(epoch, math.nan),

@@ -26,19 +26,8 @@ OURS = {
 """The models of this project, in the order in which they are shown."""
 
 RESERVED = {"baselines", "columns", "data", "distribute", "encoding", "folder", "held_by", "json_file", "keep"}
-RESERVED |= {
-    "min_rating",
-    "models",
-    "protocol",
-    "recipe",
-    "recipes",
-    "record",
-    "report_folder",
-    "seed",
-    "seeds",
-    "separator",
-    "user",
-}
+RESERVED |= {"min_rating", "models", "named", "protocol", "recipe", "recipes", "record", "report_folder", "seed"}
+RESERVED |= {"seeds", "separator", "trained", "user", "users"}
 """What the commands have flags for: no name for a hyper-parameter, which is a flag beside them."""
 
 MODELS: dict[str, Model] = {name: EntryPoint(name, value, GROUP).load() for name, value in OURS.items()}

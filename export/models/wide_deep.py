@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class WideDeepConfig(TowersConfig):
     """Hyper-parameters of the wide & deep model; the defaults are the tutorials', which have no wide part."""
 
+    steps: int = hyper(4000, "most steps of the training: passes that would exceed them are left out", least=1)
     hidden: int = hyper(64, "units of the dense layer over each embedding, the components of vectors; 0: none", least=0)
     wide: int = hyper(0, "items that are crossed with the candidate; 0: no wide part", least=0, below=449)
     wide_scale: float = hyper(1.0, "what the wide part's first weights are multiplied by", least=0.0)

@@ -35,6 +35,10 @@ SAMPLE = 1000
 
 BATCH = 50
 
+WHOLE = 100_000
+"""Items up to which a catalogue is asked for whole; of a larger one, whose names alone would be most of the proof,
+as many."""
+
 
 def requests(interactions: Interactions) -> Iterator[tuple[str, Arrays]]:
     """List the requests that prove a version: every user up to 1,000, every item up to 1,000, and the edges."""
@@ -127,7 +131,11 @@ def _within(
 
 def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     two, none = np.array([user, "no such user"], object), np.array([], object)
-    k, flags, empty = np.array([size + 1, 1], np.int32), np.array([True, True]), np.array([], np.int32)
+    k, flags, empty = (
+        np.array([size + 1 if size <= WHOLE else WHOLE, 1], np.int32),
+        np.array([True, True]),
+        np.array([], np.int32),
+    )
     yield "recommend", {"user_id": two, "k": k, "exclude": np.empty((2, 0), object), "unseen": flags}
     yield "recommend", {"user_id": none, "k": empty, "exclude": np.empty((0, 0), object), "unseen": flags[:0]}
     width = {"among": np.array([["no such item", ""], [item, item]], object), "tags": np.empty((2, 0), object)}

@@ -47,6 +47,7 @@ def _content(origin: Origin, interactions: Interactions, scan: Plan | None) -> d
         "model": origin.model,
         "recipe": origin.recipe,
         "config": asdict(origin.config),
+        "passes": origin.config.passes(rows=len(interactions), users=interactions.active()),
         "seed": origin.seed,
         "data": {
             "name": printable(origin.data),  # a file name may hold bytes that are no text

@@ -1,12 +1,14 @@
 """The oracle: the whole contract in plain numpy, row by row, that every graph of a version is held against.
 
 It shares no code with the graphs. It takes the model's vectors as they were in memory, computes in float64 and is
-slow on purpose: each rule of the contract stands here as a sentence of Python.
+slow on purpose: each rule of the contract stands here as a sentence of Python. Only the products are taken for some
+rows at once, `BLOCK` bytes of scores, so that neither time nor memory grows as users times items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -19,6 +21,9 @@ from export.waist.factorized import Factorized
 from serving.contract import DEFAULT_K, LOWEST, PADDING
 
 Floats = npt.NDArray[np.float64]
+
+BLOCK = 2**25
+"""Bytes of scores that are held at once."""
 
 
 class Oracle:
@@ -41,7 +46,10 @@ class Oracle:
 
     def serving_default(self, user_id: list[str]) -> Arrays:
         """Answer with the 10 best items, places past the catalogue padded."""
-        rows = [self._best(self._scores(user), DEFAULT_K, set(), self._bias(user)) for user in user_id]
+        rows = [
+            self._best(scores, DEFAULT_K, set(), self._bias(user))
+            for user, scores in zip(user_id, self._scores(user_id), strict=True)
+        ]
         return _ranked(rows, DEFAULT_K)
 
     def recommend(self, user_id: list[str], k: list[int], exclude: list[list[str]], unseen: list[bool]) -> Arrays:
@@ -60,18 +68,19 @@ class Oracle:
     ) -> Arrays:
         """Answer as recommend does, only with items of ``among``, if it names any, and only with those of all tags."""
         rows = []
-        for user, count, names, without, only, all_of in zip(user_id, k, exclude, unseen, among, tags, strict=True):
+        asked = zip(user_id, k, exclude, unseen, among, tags, self._scores(user_id), strict=True)
+        for user, count, names, without, only, all_of, scores in asked:
             left_out = set(names) | (self._has(user) if without else set()) | self._outside(set(only), set(all_of))
-            rows.append(self._best(self._scores(user), count, left_out, self._bias(user)))
+            rows.append(self._best(scores, count, left_out, self._bias(user)))
         known = np.array([user in self._user_at for user in user_id], bool)
         return {**_ranked(rows, self._width(k)), "known": known}
 
     def similar(self, item: list[str], k: list[int]) -> Arrays:
         """Answer with the items of highest cosine, the item left out; with nothing for an unknown item."""
-        norms = np.linalg.norm(self._vectors, axis=1, keepdims=True)
-        unit = self._vectors / np.where(norms > 0, norms, 1.0)
+        known = [name for name in item if name in self._item_at]
+        found = _products(self._unit, self._unit[[self._item_at[name] for name in known]])
         rows = [
-            self._best(unit @ unit[self._item_at[name]], count, {name}) if name in self._item_at else []
+            self._best(next(found), count, {name}) if name in self._item_at else []
             for name, count in zip(item, k, strict=True)
         ]
         return _ranked(rows, self._width(k))
@@ -87,19 +96,17 @@ class Oracle:
 
     def score(self, user_id: list[str], item: list[str]) -> Arrays:
         """Answer with the score of each pair, the lowest float for an unknown item."""
-        found = []
-        for user, name in zip(user_id, item, strict=True):
-            scores = self._scores(user)
-            if scores is None or name not in self._item_at:
-                found.append(LOWEST)
-            else:
-                found.append(scores[self._item_at[name]] + self._bias(user))
-        return {"score": np.array(found, np.float32)}
+        scores = [
+            LOWEST if scores is None or name not in self._item_at else scores[self._item_at[name]] + self._bias(user)
+            for user, name, scores in zip(user_id, item, self._scores(user_id), strict=True)
+        ]
+        return {"score": np.array(scores, np.float32)}
 
-    def _scores(self, user: str) -> Floats | None:
-        if user not in self._user_at:
-            return self._unknown
-        return self._vectors @ self._model.user_vectors[self._user_at[user]].astype(np.float64) + self._biases
+    def _scores(self, users: list[str]) -> Iterator[Floats | None]:
+        """Score all items for each user: `[n_items]` a time."""
+        places = [self._user_at[user] for user in users if user in self._user_at]
+        found = _products(self._vectors, self._model.user_vectors[places].astype(np.float64))
+        return (next(found) + self._biases if user in self._user_at else self._unknown for user in users)
 
     def _bias(self, user: str) -> float:
         return float(self._model.user_biases[self._user_at[user]]) if user in self._user_at else 0.0
@@ -125,11 +132,12 @@ class Oracle:
         return max([1, *(min(count, len(self._items)) for count in k)])
 
     def _best(self, scores: Floats | None, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
-        if scores is None:
+        if scores is None or k < 1:
             return []
-        order = np.argsort(-scores, kind="stable").tolist()
-        ranking = ((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out)
-        return list(islice(ranking, max(k, 0)))
+        enough = min(k + len(left_out), len(scores))
+        among = np.flatnonzero(scores >= np.partition(scores, -enough)[-enough])  # no need to sort what comes after
+        order = among[np.argsort(-scores[among], kind="stable")].tolist()
+        return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
 
     def _folded(self, liked: list[int]) -> Floats:
         history = self._model.history
@@ -137,6 +145,19 @@ class Oracle:
             deep = history.start + history.vectors[liked].sum(axis=0, dtype=np.float64) / np.sqrt(len(liked))
             wide = np.isin(history.wide, liked) / np.sqrt(len(liked))
             return self._vectors @ np.concatenate([deep, wide]) + self._biases
+        matrix, root = self._scaled
+        white = np.linalg.solve(root, matrix[liked].T)
+        x = _conjugate_gradient(np.eye(len(root)) + ALPHA * white @ white.T, (1 + ALPHA) * white.sum(axis=1))
+        return np.asarray(matrix @ np.linalg.solve(root.T, x))
+
+    @cached_property
+    def _unit(self) -> Floats:
+        norms = np.linalg.norm(self._vectors, axis=1, keepdims=True)
+        return self._vectors / np.where(norms > 0, norms, 1.0)
+
+    @cached_property
+    def _scaled(self) -> tuple[Floats, Floats]:
+        """What an item is folded in by, bias and popularity on the vectors' scale, and the root of its Gram matrix."""
         vector_power = (self._vectors**2).sum() / self._vectors.shape[1]
         columns = [self._vectors]
         for extra in (self._biases, self._popularity):
@@ -144,10 +165,14 @@ class Oracle:
             columns.append(extra[:, None] * np.sqrt(vector_power / power) if power > 0 else extra[:, None])
         matrix = np.hstack(columns)
         gram = matrix.T @ matrix
-        root = np.linalg.cholesky(gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
-        white = np.linalg.solve(root, matrix[liked].T)
-        x = _conjugate_gradient(np.eye(len(gram)) + ALPHA * white @ white.T, (1 + ALPHA) * white.sum(axis=1))
-        return np.asarray(matrix @ np.linalg.solve(root.T, x))
+        return matrix, np.linalg.cholesky(gram + RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
+
+
+def _products(vectors: Floats, queries: Floats) -> Iterator[Floats]:
+    """Multiply `[n, d]` vectors with each of `[b, d]` queries: `[n]` a time, computed a block of queries at once."""
+    rows = max(1, BLOCK // vectors[:, :1].nbytes)
+    for at in range(0, len(queries), rows):
+        yield from queries[at : at + rows] @ vectors.T
 
 
 def _conjugate_gradient(a: Floats, b: Floats) -> Floats:

@@ -26,6 +26,9 @@ from serving.version.numbering import HIGHEST, version_entries
 Step = Callable[[Path], None]
 """Takes the folder being written."""
 
+TRIAL = 2**20
+"""Bytes that are written to find out whether there is any room."""
+
 _STAGING, _REMOVING, _FAILED = ".staging-", ".removing-", "failed-"
 
 
@@ -68,17 +71,21 @@ def prepare(folder: Path, *, config: Path | None = None) -> None:
     """Make a model's folder and see that it takes one more version: to be asked before hours of training.
 
     Raises:
-        Failure: it is no folder, its highest version is the highest that there can be, or a models.config that says
-            which versions have to stay cannot be read.
-        OSError: it cannot be written to.
+        Failure: it is no folder, is full or cannot be written to, its highest version is the highest that there can be,
+            or a models.config that says which versions have to stay cannot be read.
+        OSError: it cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Failure(f"{error.filename} is no folder, expected the folder of a model's versions") from None
     held(folder, config)
-    with _staging(folder):
+    with _staging(folder) as staging:
         _next(folder)
+        try:
+            (staging / "trial").write_bytes(bytes(TRIAL))
+        except OSError as error:
+            raise Failure(f"{folder} cannot be written: {error.strerror}") from error
 
 
 def versions(folder: Path) -> list[int]:

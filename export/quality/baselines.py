@@ -80,3 +80,6 @@ BASELINES: dict[str, Callable[[Interactions, int], Scorer]] = {
     "ials": ials,
 }
 """Baseline by name: from what to train on and a seed to a scorer."""
+
+MEMORY: dict[str, Callable[[int], float]] = {"ease": lambda items: 32.0 * items**2}
+"""Bytes that a baseline takes for so many items, where that is what limits it: EASE holds four float64 of each pair."""

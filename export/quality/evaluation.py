@@ -2,7 +2,7 @@
 
 All items are ranked, nothing is sampled; what is given of a user is left out of the ranking; what is to be found are
 the test items that are not given. Users without one are skipped, and each figure is the mean over the others.
-Users pass in blocks, so that memory holds a few `[BLOCK, n_items]` matrices, whatever the number of users.
+Users pass in blocks of `BLOCK` bytes of scores, so that memory holds a few of these, whatever the size of the data.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Scores = npt.NDArray[np.float32]
 Scorer = Callable[[Ints, sparse.csr_matrix], Scores]
 """Scores the catalogue: `[b]` users and their `[b, n_items]` given items, ones in CSR form -> `[b, n_items]`."""
 
-BLOCK = 256
+BLOCK = 2**24
+"""Bytes of scores that are computed at once: 2,520 users of 1,664 items, 71 of 59,000."""
 DEPTH = 100
 SHOWN = 10
 
@@ -63,10 +64,14 @@ class _Block:
     in_top_100: int
 
 
-def evaluate(split: Split, scorer: Scorer) -> Outcome:
-    """Score a split."""
-    given, test, users = matrix(split.given), matrix(split.test), np.unique(split.test.user)
-    blocks = [_block(split, scorer, users[at : at + BLOCK], given, test) for at in range(0, len(users), BLOCK)]
+def evaluate(split: Split, scorer: Scorer, *, users: int | None = None, seed: int = 42) -> Outcome:
+    """Score a split; with ``users``, for so many of its users, drawn with ``seed``."""
+    given, test, asked = matrix(split.given), matrix(split.test), np.unique(split.test.user)
+    rows, order = max(1, BLOCK // (4 * len(split.train.items))), np.argsort(split.test.user, kind="stable")
+    if users is not None and users < len(asked):
+        asked = np.sort(np.random.default_rng(seed).choice(asked, users, replace=False))
+    wanted = split.test.rows(order[np.isin(split.test.user[order], asked)])
+    blocks = [_block(wanted, scorer, asked[at : at + rows], given, test) for at in range(0, len(asked), rows)]
     top = np.concatenate([block.top for block in blocks])
     return Outcome(
         users=np.concatenate([block.users for block in blocks]),
@@ -74,7 +79,7 @@ def evaluate(split: Split, scorer: Scorer) -> Outcome:
         top=top,
         overall={
             f"coverage@{SHOWN}": metrics.coverage(top, len(split.train.items)),
-            TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(split.test),
+            TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(wanted),
         },
     )
 
@@ -98,12 +103,13 @@ def best(scores: Scores, k: int) -> Ints:
     return column[order][np.searchsorted(row, np.arange(len(scores)))[:, None] + np.arange(k)]
 
 
-def _block(split: Split, scorer: Scorer, users: Ints, given: sparse.csr_matrix, test: sparse.csr_matrix) -> _Block:
+def _block(
+    rows: Interactions, scorer: Scorer, users: Ints, given: sparse.csr_matrix, test: sparse.csr_matrix
+) -> _Block:
     scores = scorer(users, given[users])
     depth = min(DEPTH, scores.shape[1])
-    rows = split.test.user, split.test.item
-    mine = np.isin(rows[0], users)
-    place, item = np.searchsorted(users, rows[0][mine]), rows[1][mine]
+    mine = slice(*np.searchsorted(rows.user, [users[0], users[-1] + 1]))
+    place, item = np.searchsorted(users, rows.user[mine]), rows.item[mine]
     in_top = scores[place, item] >= np.partition(scores, -depth, axis=1)[place, -depth]
     seen = given[users].toarray() > 0
     wanted = (test[users].toarray() > 0) & ~seen

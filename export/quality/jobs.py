@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import platform
 import shlex
 import sys
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from export import pipeline
+from export import forecast, pipeline
 from export.data.interactions import Interactions
 from export.models.registry import MODELS
 from export.progress import bar, say
 from export.publishing.recorded_figures import BASELINE
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
+from export.quality.baselines import MEMORY
 from export.quality.leaderboard import Entry, Run
 from export.quality.protocols import Split, split
 from export.waist.config import Config
+from serving.errors import Failure
+
+BLOCK = 65536
+"""Bytes that are written to find out whether a folder is full."""
 
 WIDE = 180
 """Columns of text where standard output is no terminal: every figure fits."""
@@ -37,22 +44,26 @@ def measure(
     protocol: str,
     seed: int,
     seeds: int,
+    users: int | None,
     baselines: bool,
+    named: tuple[str, ...],
     json_file: Path | None,
     report_folder: Path | None,
     user: str | None,
     record: bool,
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
+    _try_to_write(*filter(None, (json_file, report_folder and report_folder / "index.html")))
     parts = split(interactions, protocol)
     html_report.check_user(parts, user)
-    entries = leaderboard.baselines(new_items=parts.new_items is not None) if baselines else []
+    every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
+    entries = _baselines(every, named, len(interactions.items))
     epochs = {
         (model, MODELS[model].named(name, one)): one for name, own in configs.items() for model, one in own.items()
     }
     entries += [leaderboard.entry(model, recipe, one) for (model, recipe), one in epochs.items()]
     runs = [
-        _run(entry, parts, seed + more, config=epochs.get((entry.name, entry.recipe)))
+        _run(entry, parts, seed + more, users=users, config=epochs.get((entry.name, entry.recipe)))
         for entry in entries
         for more in range(seeds if entry.recipe != BASELINE or entry.name == "ials" else 1)
     ]
@@ -89,15 +100,46 @@ def tune_model(model: str, interactions: Interactions, *, trials: int, seed: int
         _write(json_file, found)
 
 
-def _run(entry: Entry, parts: Split, seed: int, *, config: Any) -> Run:
+def _baselines(entries: list[Entry], named: tuple[str, ...], items: int) -> list[Entry]:
+    """Keep the baselines named; without names, those that there is the memory for."""
+    free = forecast.available()
+    if named:
+        return [entry for entry in entries if entry.name in named]
+    for name, needed in ((name, MEMORY[name](items)) for name in MEMORY):
+        if needed > free / 2:
+            needs = f"{needed / forecast.GIGABYTE:.1f} GB for {items:,} items, {free / forecast.GIGABYTE:.1f} are free"
+            say(f"{name} is left out: it takes {needs}; --baseline {name} tries it")
+            entries = [entry for entry in entries if entry.name != name]
+    return entries
+
+
+def _run(entry: Entry, parts: Split, seed: int, *, users: int | None, config: Any) -> Run:
     label = f"{entry.name} {entry.recipe}, seed {seed}"
     if config is None:
         say(label)
-        return leaderboard.run(entry, parts, seed=seed)
-    with bar(label, pipeline.epochs(config)) as advance:
+        return leaderboard.run(entry, parts, seed=seed, users=users)
+    forecast.check(entry.name, config, parts.train)
+    with bar(label, pipeline.passes(config, parts.train)) as advance:
         return leaderboard.run(
-            entry, parts, seed=seed, on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}")
+            entry,
+            parts,
+            seed=seed,
+            users=users,
+            on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
         )
+
+
+def _try_to_write(*paths: Path) -> None:
+    """Refuse, before the long work, a file that could not be written after it."""
+    for path in paths:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path.parent) as trial:
+                trial.write(bytes(BLOCK))
+            if path.exists() and not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise Failure(f"{path} cannot be written: {error.strerror}; nothing was trained") from error
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -100,7 +100,7 @@ def scorer(model: Factorized, split: Split) -> Scorer:
     return score
 
 
-def run(what: Entry, split: Split, *, seed: int, on_epoch: OnEpoch = quiet) -> Run:
+def run(what: Entry, split: Split, *, seed: int, users: int | None = None, on_epoch: OnEpoch = quiet) -> Run:
     """Train an entry on a split and score it; the seconds are those of training and of making it ready to be asked."""
     losses: list[float] = []
 
@@ -111,7 +111,7 @@ def run(what: Entry, split: Split, *, seed: int, on_epoch: OnEpoch = quiet) -> R
     start = perf_counter()
     score = what.fit(split, seed, keep)
     seconds = perf_counter() - start
-    outcome = evaluate(split, score)
+    outcome = evaluate(split, score, users=users)
     return Run(name=what.name, recipe=what.recipe, seed=seed, seconds=seconds, losses=tuple(losses), outcome=outcome)
 
 

@@ -10,6 +10,12 @@ from export.waist.model import Bounds
 BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
 """What the softmax of the two TFRS models runs over: see ``export.towers.retriever``."""
 
+EXACT = 100_000
+"""Items up to which the softmax over the catalogue is exact, unless ``candidates`` says otherwise."""
+
+DRAWN = 8192
+"""Items drawn of a larger catalogue."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TowersConfig(Config):
@@ -23,9 +29,24 @@ class TowersConfig(Config):
     dropout: float = hyper(0.0, "share of a history, of ids and of components hidden in a step", least=0.0, below=1.0)
     future: float = hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
     l2: float = hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
+    candidates: int = hyper(0, "items drawn for the catalogue loss; 0: all, up to 100,000, else 8,192", least=0)
+    steps: int = hyper(8000, "most steps of the training: passes that would exceed them are left out", least=1)
     averaging: float = hyper(
         0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
     )
+
+    def steps_a_pass(self, *, rows: int, users: int) -> int:
+        """Count the steps of one pass: batches of interactions or of users, see ``batch``."""
+        return -(-(rows if self.loss == BATCH else users) // self.batch)
+
+    def drawn(self, items: int) -> int:
+        """Say how many of so many items the catalogue loss draws in a step; 0: none, it takes all."""
+        drawn = self.candidates or (DRAWN if items > EXACT else 0)
+        return drawn if drawn < items else 0
+
+    def items_l2(self, items: int) -> float:
+        """Say what ``l2`` is in the tower of so many items: nothing where they are drawn, the loss weighs them then."""
+        return 0.0 if self.drawn(items) else self.l2
 
 
 SPACE: dict[str, Bounds] = {

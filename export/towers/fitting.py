@@ -16,31 +16,30 @@ def seed_everything(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def ids() -> tf.Tensor:
-    """Open a tower: `[batch]` id strings; without it Keras guesses that the look-up's input is a number."""
-    return tf.keras.Input(shape=(), dtype=tf.string)
-
-
-def lookup(vocabulary: Any) -> tf.keras.layers.StringLookup:
-    """Adapt a StringLookup to `[n]` ids; index 0 is any id that is not among them."""
-    layer = tf.keras.layers.StringLookup(mask_token=None)
-    layer.adapt(tf.constant(vocabulary))
-    return layer
-
-
-def tower(names: Any, embedding: int, *, hidden: int = 0, l2: float = 0.0) -> tf.keras.Sequential:
-    """Embed `[batch]` ids that are among ``names``; with ``hidden`` units, a dense layer over the embedding.
+class Tower(tf.keras.Model):
+    """Embed ids that are among ``names``; with ``hidden`` units, a dense layer over the embedding.
 
     ``l2`` weighs the mean squared length of the vectors, not of the weights: a dense layer would only move length from
     one to the other.
+
+    Attributes:
+        width: components of a vector.
     """
-    known = lookup(names)
-    length = tf.keras.regularizers.L2(l2) if l2 else None  # Keras divides what an activity costs by the batch
-    embed = tf.keras.layers.Embedding(
-        known.vocabulary_size(), embedding, activity_regularizer=None if hidden else length
-    )
-    dense = [tf.keras.layers.Dense(hidden, activity_regularizer=length)] if hidden else []
-    return tf.keras.Sequential([ids(), known, embed, *dense])
+
+    def __init__(self, names: Any, embedding: int, *, hidden: int = 0, l2: float = 0.0) -> None:
+        super().__init__()
+        self.width = hidden or embedding
+        self.lookup = tf.keras.layers.StringLookup(mask_token=None)  # place 0 is any id that is not among the names
+        self.lookup.adapt(tf.constant(names))
+        length = tf.keras.regularizers.L2(l2) if l2 else None  # Keras divides what an activity costs by the batch
+        size, no_dense = self.lookup.vocabulary_size(), not hidden
+        embed = tf.keras.layers.Embedding(size, embedding, activity_regularizer=length if no_dense else None)
+        dense = [] if no_dense else [tf.keras.layers.Dense(hidden, activity_regularizer=length)]
+        self.embed = tf.keras.Sequential([embed, *dense])
+
+    def call(self, ids: tf.Tensor) -> tf.Tensor:
+        """Compute the vectors of `[b]` id strings: `[b, width]`."""
+        return self.embed(self.lookup(ids))
 
 
 def pairs(interactions: Interactions, *, batch: int, seed: int) -> tf.data.Dataset:

@@ -40,29 +40,30 @@ class Parts:
 
 
 def partitions(interactions: Interactions, parts: Parts) -> tf.data.Dataset:
-    """Give batches of ``user_id`` `[b]` strings, ``given`` and ``wanted`` `[b, n_items]` float32 of zeros and ones."""
+    """Give batches of ``user_id`` `[b]` strings, and what each has: ``items`` `[b, m]` int32, ``wanted`` `[b, m]` bool.
+
+    What is not wanted is given. Rows are padded at the end with n_items to the longest history in the batch.
+    """
     rng = np.random.default_rng(parts.seed)  # outside the generator, which starts anew in each epoch
     ages = _ages(interactions)
     present = np.flatnonzero(np.diff(ages.indptr))
     future = parts.future if interactions.timestamp.any() else 0.0
 
-    def epoch() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def epoch() -> Iterator[dict[str, np.ndarray]]:
         order = rng.permutation(present)
         for users in np.split(order, range(parts.batch, len(order), parts.batch)):
             age = ages[users].tocoo()
             hidden = _hidden(age, parts.dropout, future, rng)
-            rows = np.zeros((2, *age.shape), np.bool_)
-            rows[hidden.astype(np.int64), age.row, age.col] = True
+            count = np.bincount(age.row, minlength=len(users))
+            held = np.arange(count.max()) < count[:, None]
+            items, wanted = np.full(held.shape, age.shape[1], np.int32), np.zeros(held.shape, np.bool_)
+            items[held], wanted[held] = age.col, hidden
             ids = np.where(rng.random(len(users)) < parts.dropout, PADDING, interactions.users[users])
-            yield ids, rows[0], rows[1]
+            yield {"user_id": ids, "items": items, "wanted": wanted}
 
-    spec = tf.TensorSpec((None, len(interactions.items)), tf.bool)
-    data = tf.data.Dataset.from_generator(epoch, output_signature=(tf.TensorSpec((None,), tf.string), spec, spec))
-    return data.map(_named).prefetch(1)
-
-
-def _named(user_id: tf.Tensor, given: tf.Tensor, wanted: tf.Tensor) -> dict[str, tf.Tensor]:
-    return {"user_id": user_id, "given": tf.cast(given, tf.float32), "wanted": tf.cast(wanted, tf.float32)}
+    kinds = {"user_id": ((None,), tf.string), "items": ((None, None), tf.int32), "wanted": ((None, None), tf.bool)}
+    specs = {name: tf.TensorSpec(*kind) for name, kind in kinds.items()}
+    return tf.data.Dataset.from_generator(epoch, output_signature=specs).prefetch(1)
 
 
 def _hidden(age: sparse.coo_matrix, dropout: float, future: float, rng: np.random.Generator) -> np.ndarray:

@@ -8,41 +8,21 @@ affordable, since a step takes users and not interactions, and the scores of all
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
 from export.data.interactions import Interactions
 from export.towers import fitting
+from export.towers.catalogue_softmax import CatalogueSoftmax
 from export.towers.config import BATCH, TowersConfig
 from export.towers.history import HistoryTower
 from export.towers.partition import Parts, partitions
 from export.towers.wide_part import WidePart
 from export.waist.factorized import Factorized, OnEpoch
 
-OUT = 1e9
-"""Taken off the score of what is given: the probability of an item that cannot be the answer is zero."""
-
-
 REACH = 1 / 8
 """Share of the training, its end, that a moving average of the weights reaches back over at the most."""
-
-
-class CatalogueSoftmax(tf.keras.layers.Layer, tfrs.tasks.Task):
-    """A retrieval task whose candidates are the whole catalogue."""
-
-    def call(self, scores: tf.Tensor, given: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-        """Compute the loss of `[b, n_items]` scores, what is given and what is wanted, zeros and ones: a scalar.
-
-        A user counts by the root of how many items are wanted: by the number itself, the few who have hundreds would
-        be most of the loss; all alike, what they know would be lost.
-        """
-        logs = tf.nn.log_softmax(scores - OUT * given)
-        root = tf.sqrt(tf.reduce_sum(wanted, axis=1))
-        of_users = tf.math.divide_no_nan(tf.reduce_sum(wanted * logs, axis=1), root)
-        return -tf.math.divide_no_nan(tf.reduce_sum(of_users), tf.reduce_sum(root))
 
 
 class Retriever(tfrs.Model):
@@ -55,7 +35,7 @@ class Retriever(tfrs.Model):
     def __init__(
         self,
         interactions: Interactions,
-        towers: tuple[tf.keras.Model, tf.keras.Model],
+        towers: tuple[fitting.Tower, fitting.Tower],
         config: TowersConfig,
         *,
         metrics: tfrs.metrics.FactorizedTopK | None = None,
@@ -68,7 +48,9 @@ class Retriever(tfrs.Model):
         if config.loss == BATCH:
             self.task = tfrs.tasks.Retrieval(metrics=metrics)
             return
-        self.task = CatalogueSoftmax()
+        drawn = config.drawn(len(interactions.items))
+        self.task = CatalogueSoftmax(interactions.popularity(), drawn=drawn, l2=config.l2, width=towers[1].width)
+        self.places = self.item_tower.lookup(self.items)
         self.wide_part, columns = wide_part, wide_part.columns if wide_part else np.zeros(0, np.int64)
         items = len(interactions.items)
         self.user_tower = HistoryTower(towers[0], items=items, dropout=config.dropout, l2=config.l2, wide=columns)
@@ -80,20 +62,25 @@ class Retriever(tfrs.Model):
 
         The metrics of TFRS rank the catalogue for every row: asked of ``evaluate``, not of each training step.
         """
-        if "given" not in inputs:
+        if "wanted" not in inputs:
             users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
             return self.task(users, items, compute_metrics=not training)
-        queries = self.user_tower.read(inputs["user_id"], inputs["given"], inputs["wanted"])
+        queries = self.user_tower.read(inputs["user_id"], inputs["items"], inputs["wanted"])
         if self.wide_part:
             queries = self.wide_part.mask(queries)
-        scores = tf.linalg.matmul(queries, self.vectors(), transpose_b=True) + self.item_bias
-        loss = self.task(scores, inputs["given"], inputs["wanted"])
+        loss = self.task(queries, self.columns, inputs["items"], inputs["wanted"]) + self.user_tower.distance()
         return loss + self.wide_part.distance(self.wide) if self.wide_part else loss
 
     def vectors(self) -> tf.Tensor:
         """Compute the vectors of all items: `[n_items, d + wide]`."""
         vectors = self.item_tower(self.items)
         return vectors if self.wide is None else tf.concat([vectors, self.wide], axis=1)
+
+    def columns(self, items: tf.Tensor | None = None) -> tf.Tensor:
+        """Compute the vectors of `[n]` items, or of all, with the bias as a last component: `[n, d + wide + 1]`."""
+        parts = [self.places, self.item_bias, *([] if self.wide is None else [self.wide])]
+        places, bias, *wide = parts if items is None else (tf.gather(part, items) for part in parts)
+        return tf.concat([self.item_tower.embed(places), *wide, tf.expand_dims(bias, 1)], axis=1)
 
 
 def momentum(most: float, *, steps: int) -> float:
@@ -111,23 +98,24 @@ def train(
     model: Retriever, interactions: Interactions, config: TowersConfig, *, seed: int, on_epoch: OnEpoch
 ) -> Factorized:
     """Train on all interactions given, and hand over what the two towers come to."""
+    size = {"rows": len(interactions), "users": interactions.active()}
+    epochs = config.passes(**size)
     users, items = np.zeros(len(interactions.users), np.float32), np.zeros(len(interactions.items), np.float32)
     if config.loss == BATCH:
         model.compile(optimizer=tf.keras.optimizers.Adagrad(config.learning_rate))
         data = fitting.pairs(interactions, batch=config.batch, seed=seed)
-        fitting.fit(model, data, epochs=config.epochs, on_epoch=on_epoch)
+        fitting.fit(model, data, epochs=epochs, on_epoch=on_epoch)
         return Factorized(
             user_vectors=model.user_tower(tf.constant(interactions.users)).numpy(),
             vectors=model.vectors().numpy(),
             item_biases=items,
             user_biases=users,
         )
-    steps = config.epochs * math.ceil(len(np.unique(interactions.user)) / config.batch)
-    averaging = momentum(config.averaging, steps=steps)
+    averaging = momentum(config.averaging, steps=epochs * config.steps_a_pass(**size))
     adam = tf.keras.optimizers.Adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging)
     model.compile(optimizer=adam)
     parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
-    fitting.fit(model, partitions(interactions, parts), epochs=config.epochs, on_epoch=on_epoch)
+    fitting.fit(model, partitions(interactions, parts), epochs=epochs, on_epoch=on_epoch)
     return Factorized(
         user_vectors=model.user_tower.user_vectors(interactions),
         vectors=model.vectors().numpy(),

@@ -11,6 +11,6 @@ class TwoTowerModel(retriever.Retriever):
     """Embeds users and items by id."""
 
     def __init__(self, interactions: Interactions, config: TowersConfig) -> None:
-        users = fitting.tower(interactions.users, config.embedding, l2=config.l2)
-        items = fitting.tower(interactions.items, config.embedding, l2=config.l2)
+        users = fitting.Tower(interactions.users, config.embedding, l2=config.l2)
+        items = fitting.Tower(interactions.items, config.embedding, l2=config.items_l2(len(interactions.items)))
         super().__init__(interactions, (users, items), config)

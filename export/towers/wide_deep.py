@@ -18,8 +18,11 @@ class WideDeepModel(retriever.Retriever):
         self, interactions: Interactions, config: TowersConfig, *, hidden: int, wide_part: WidePart | None
     ) -> None:
         users, items = (
-            fitting.tower(names, config.embedding, hidden=hidden, l2=config.l2)
-            for names in (interactions.users, interactions.items)
+            fitting.Tower(names, config.embedding, hidden=hidden, l2=l2)
+            for names, l2 in (
+                (interactions.users, config.l2),
+                (interactions.items, config.items_l2(len(interactions.items))),
+            )
         )
         metrics = None
         if config.loss == BATCH:

@@ -35,3 +35,18 @@ class Config:
                 raise ValueError(f"{spec.name} is {value}, expected {bound}")
             if spec.metadata["among"] and value not in spec.metadata["among"]:
                 raise ValueError(f"{spec.name} is {value!r}, expected {' or '.join(spec.metadata['among'])}")
+
+    def passes(self, *, rows: int, users: int) -> int:
+        """Say how often a training goes over so many interactions of so many users.
+
+        That is ``epochs``, but for data so large that they would exceed ``steps``: then as many as these are, one at
+        least. The recipes were tuned where 140 passes are 1,120 steps; what a model learns grows with its steps, and
+        data of a hundred times the users needs no more passes for it, but fewer. A model that has no hyper-parameters
+        of these names decides for itself.
+        """
+        epochs, steps = int(getattr(self, "epochs", 1)), getattr(self, "steps", None)
+        return epochs if steps is None else max(1, min(epochs, steps // self.steps_a_pass(rows=rows, users=users)))
+
+    def steps_a_pass(self, *, rows: int, users: int) -> int:
+        """Count the steps of one pass: an interaction each, unless a model says otherwise."""
+        return rows

@@ -19,6 +19,8 @@ from lightfm_adapter.training import Settings, fit
 from serving.version.inspect import inspect
 from serving.version.saved_model import INIT_OP, read_definitions
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[2]
 TRIPTYCH = [sys.executable, "-m", "export.cli"]
 
@@ -29,8 +31,6 @@ from export import pipeline
 from export.data import movielens
 from export.publishing.manifest import Origin
 from export.models.registry import MODELS
-
-pytestmark = pytest.mark.training
 
 data = movielens.load()
 for model, one in MODELS.items():
@@ -96,8 +96,7 @@ def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data:
         learning_rate=config.learning_rate,
         max_sampled=config.max_sampled,
     )
-    ids = zip(data.users[data.user].tolist(), data.items[data.item].tolist(), strict=True)
-    fitted = fit(data.users.tolist(), data.items.tolist(), list(ids), settings, on_epoch=lambda _: None)
+    fitted = fit(data.users.tolist(), data.items.tolist(), data.matrix(), settings, on_epoch=lambda _: None)
     answer = lightfm("serving_default", {"user_id": data.users.astype(object)})
     place = {item: number for number, item in enumerate(data.items.tolist())}
     for user in range(len(data.users)):

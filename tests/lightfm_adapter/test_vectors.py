@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from lightfm_adapter.training import Settings, fit
 from lightfm_adapter.vectors import vectors
 
 USERS, ITEMS = ["u", "v"], ["a", "b", "c"]
 USER_TAGS, ITEM_TAGS = [("age:25",), ()], [("genre:Crime", "genre:Drama"), ("genre:Drama",), ()]
+
+
+def rows(*pairs: tuple[str, str]) -> sparse.coo_matrix:
+    at = [USERS.index(user) for user, _ in pairs], [ITEMS.index(item) for _, item in pairs]
+    return sparse.coo_matrix((np.ones(len(pairs), np.float32), at), shape=(len(USERS), len(ITEMS)))
+
+
 SETTINGS = Settings(components=4, epochs=3, learning_rate=0.1, max_sampled=5, features=0.5)
 
 
 def test_tags_weigh_what_they_are_told_to_and_many_as_much_as_one() -> None:
-    fitted = fit(USERS, ITEMS, [("u", "a")], SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
+    fitted = fit(USERS, ITEMS, rows(("u", "a")), SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
     assert fitted.user_features is not None
     assert fitted.item_features is not None
     np.testing.assert_allclose(fitted.user_features.toarray(), [[1, 0, 0.5], [0, 1, 0]])
@@ -25,7 +33,7 @@ def test_tags_weigh_what_they_are_told_to_and_many_as_much_as_one() -> None:
 
 
 def test_vectors_and_biases_score_as_the_model_with_its_features_does() -> None:
-    pairs = [("u", "a"), ("u", "b"), ("v", "c")]
+    pairs = rows(("u", "a"), ("u", "b"), ("v", "c"))
     fitted = fit(USERS, ITEMS, pairs, SETTINGS, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
     sides = vectors(fitted)
     scores = sides.user_vectors @ sides.item_vectors.T + sides.item_biases + sides.user_biases[:, None]
@@ -36,7 +44,7 @@ def test_vectors_and_biases_score_as_the_model_with_its_features_does() -> None:
 
 def test_without_a_weight_tags_change_nothing() -> None:
     plain = Settings(components=4, epochs=3, learning_rate=0.1, max_sampled=5)
-    pairs = [("u", "a"), ("v", "c")]
+    pairs = rows(("u", "a"), ("v", "c"))
     tagged = fit(USERS, ITEMS, pairs, plain, user_tags=USER_TAGS, item_tags=ITEM_TAGS, on_epoch=print)
     untagged = fit(USERS, ITEMS, pairs, plain, on_epoch=print)
     assert tagged.item_features is None

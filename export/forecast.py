@@ -1,0 +1,75 @@
+"""Told before it starts: how large a training is, the memory it will take, and whether there is that much.
+
+The memory is what training and publishing take beyond what the process holds once TensorFlow is there, roughly: see
+docs/scale.md for what was measured.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from export.data.interactions import Interactions
+from export.progress import say
+from serving.errors import Failure
+
+LARGE = 300_000
+"""Interactions from which it is said beforehand what will be done; less is over before it is read."""
+
+GIGABYTE = 1e9
+LEAST = 0.4 * GIGABYTE
+"""What the smallest takes: graphs, kernels' threads, the converter, and the process that proves."""
+
+A_ROW = 150
+"""Bytes for each interaction: indexed, sorted, partitioned, and kept to be left out."""
+
+COPIES = 9
+"""Float32 of each weight while it is trained and published: itself, Adam's two, its average and its gradient; then
+the arrays handed over, the graph's, the converter's and the file's."""
+
+ROWS = 5
+"""Times the scores of a batch are held in a step."""
+
+MEMORY = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+
+
+def check(model: str, config: Any, interactions: Interactions) -> None:
+    """Say what training a model on these interactions is, where they are many; refuse what does not fit.
+
+    Raises:
+        Failure: it takes more memory than there is; the message has both, and what would take less.
+    """
+    rows, users, items = len(interactions), interactions.active(), len(interactions.items)
+    passes, each = config.passes(rows=rows, users=users), config.steps_a_pass(rows=rows, users=users)
+    needed, free = needs(config, rows=rows, users=len(interactions.users), items=items), available()
+    what = f"{model}: {rows:,} interactions of {users:,} users with {items:,} items"
+    if needed > free:
+        raise Failure(
+            f"{what} takes about {needed / GIGABYTE:.1f} GB more memory, and {free / GIGABYTE:.1f} GB are free: "
+            "fewer components or wide columns take less, or lightfm, or fewer interactions"
+        )
+    if rows >= LARGE:
+        fewer = f" (of {config.epochs}: no more than {config.steps:,} steps)" if passes < config.epochs else ""
+        say(f"{what}; {passes} passes{fewer}, {passes * each:,} steps; about {needed / GIGABYTE:.1f} GB more memory")
+
+
+def needs(config: Any, *, rows: int, users: int, items: int) -> float:
+    """Estimate the bytes that training, exporting and proving a model take."""
+    width = getattr(config, "components", 0) or (config.hidden if hasattr(config, "hidden") else 0) or config.embedding
+    wide = getattr(config, "wide", 0)
+    weights = width * (users + 2 * items) + wide * (users + items)
+    scores = ROWS * config.batch * min(items, 100_000) if hasattr(config, "batch") else 0
+    return LEAST + A_ROW * rows + 4 * (COPIES * weights + scores)
+
+
+def available() -> float:
+    """Read how many bytes of memory are free, in this container where it has a limit of its own."""
+    info, limit, used = MEMORY
+    free = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    if info.is_file():
+        lines = dict(line.split(":", 1) for line in info.read_text(encoding="utf-8").splitlines())
+        free = 1024 * float(lines["MemAvailable"].split()[0])
+    if limit.is_file() and (most := limit.read_text(encoding="utf-8").strip()).isdecimal():
+        free = min(free, float(most) - float(used.read_text(encoding="utf-8")))
+    return free

@@ -1,0 +1,56 @@
+"""What was trained, kept aside where it could not be published: no disk that fills up costs hours of training.
+
+``triptych train MODEL --trained FILE`` publishes it, with the same data, once there is room.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from export.data.interactions import Interactions
+from export.publishing.manifest import Origin
+from export.waist.factorized import Factorized, History
+from serving.errors import Failure
+
+ARRAYS = ("user_vectors", "vectors", "item_biases", "user_biases")
+HISTORY = ("start", "vectors", "wide")
+
+
+def keep(model: Factorized, interactions: Interactions, origin: Origin) -> Path:
+    """Write a trained model into a new file in the folder for temporary files.
+
+    Raises:
+        OSError: there is no room either.
+    """
+    arrays = {name: getattr(model, name) for name in ARRAYS}
+    if model.history is not None:
+        arrays |= {f"history_{name}": getattr(model.history, name) for name in HISTORY}
+    with tempfile.NamedTemporaryFile(prefix=f"triptych-{origin.model}-", suffix=".npz", delete=False) as file:
+        np.savez(file, allow_pickle=False, of=np.array(_of(interactions, origin)), **arrays)
+    return Path(file.name)
+
+
+def take(file: Path, interactions: Interactions, origin: Origin) -> Factorized:
+    """Read a trained model that was kept.
+
+    Raises:
+        Failure: it is no such file, or was trained as another model, on other data, with other values or seed.
+    """
+    try:
+        with np.load(file) as found:
+            arrays = dict(found)
+        history = {name: arrays.pop(f"history_{name}") for name in HISTORY if f"history_{name}" in arrays}
+        of = str(arrays.pop("of"))
+        model = Factorized(**arrays, history=History(**history) if history else None)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Failure(f"{file} holds no trained model ({error}), expected a file that --trained is said of") from error
+    if of != _of(interactions, origin):
+        raise Failure(f"{file} holds {of}, expected {_of(interactions, origin)}")
+    return model
+
+
+def _of(interactions: Interactions, origin: Origin) -> str:
+    return f"{origin.model} {origin.config!r}, seed {origin.seed}, on {interactions.fingerprint()}"

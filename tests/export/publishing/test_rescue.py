@@ -1,0 +1,64 @@
+"""A disk that fills up costs no training: told before it where that can be, and kept aside where it cannot."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TRIPTYCH = [sys.executable, "-m", "export.cli", "train", "lightfm", "--epochs", "2"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 1.5 MB: too small for a version, large enough to look as if there were room."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(3)
+    pairs = {(int(u), int(i)) for u, i in zip(rng.integers(900, size=9000), rng.integers(1500, size=9000), strict=True)}
+    path = tmp_path_factory.mktemp("data") / "some.csv"
+    path.write_text("user_id,item\n" + "".join(f"u{u},i{i}\n" for u, i in sorted(pairs)))
+    return path
+
+
+def run(*more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*TRIPTYCH, *more], cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_what_was_trained_is_published_once_there_is_room(small_disk: Path, data: Path, tmp_path: Path) -> None:
+    full = run("--data", str(data), "--models", str(small_disk / "models"))
+    assert full.returncode == 1
+    last = full.stderr.splitlines()[-1]
+    assert last.startswith(f"triptych: lightfm was not published to {small_disk}/models/lightfm: ")
+    assert "; what was trained is in /" in last
+    kept = Path(last.split("what was trained is in ")[1].split(": ")[0])
+    try:
+        again = run("--data", str(data), "--models", str(tmp_path / "models"), "--trained", str(kept))
+        assert again.returncode == 0, again.stderr
+        assert "training lightfm" not in again.stderr
+        assert (tmp_path / "models" / "lightfm" / "1").is_dir()
+        other = run("--data", str(data), "--models", str(tmp_path / "m"), "--trained", str(kept), "--seed", "7")
+        assert (other.returncode, f"{kept} holds lightfm " in other.stderr) == (1, True)
+    finally:
+        kept.unlink()
+
+
+def test_a_full_disk_is_told_before_the_training(small_disk: Path, data: Path) -> None:
+    (small_disk / "filler").write_bytes(bytes(1_200_000))
+    full = run("--data", str(data), "--models", str(small_disk / "models"))
+    assert full.returncode == 1
+    assert full.stderr == f"triptych: {small_disk}/models/lightfm cannot be written: No space left on device\n"
