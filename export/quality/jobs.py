@@ -107,7 +107,9 @@ def _baselines(entries: list[Entry], named: tuple[str, ...], items: int) -> list
         return [entry for entry in entries if entry.name in named]
     for name, needed in ((name, MEMORY[name](items)) for name in MEMORY):
         if needed > free / 2:
-            needs = f"{needed / forecast.GIGABYTE:.1f} GB for {items:,} items, {free / forecast.GIGABYTE:.1f} are free"
+            needs = (
+                f"{needed / forecast.GIGABYTE:.1f} GB for {items:,} items, {free / forecast.GIGABYTE:.1f} GB are free"
+            )
             say(f"{name} is left out: it takes {needs}; --baseline {name} tries it")
             entries = [entry for entry in entries if entry.name != name]
     return entries
