@@ -8,7 +8,7 @@ Users pass in blocks of `BLOCK` bytes of scores, so that memory holds a few of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -70,8 +70,8 @@ def evaluate(split: Split, scorer: Scorer, *, users: int | None = None, seed: in
     rows, order = max(1, BLOCK // (4 * len(split.train.items))), np.argsort(split.test.user, kind="stable")
     if users is not None and users < len(asked):
         asked = np.sort(np.random.default_rng(seed).choice(asked, users, replace=False))
-    wanted = split.test.rows(order[np.isin(split.test.user[order], asked)])
-    blocks = [_block(wanted, scorer, asked[at : at + rows], given, test) for at in range(0, len(asked), rows)]
+    split = replace(split, test=split.test.rows(order[np.isin(split.test.user[order], asked)]))  # by user
+    blocks = [_block(split, scorer, asked[at : at + rows], given, test) for at in range(0, len(asked), rows)]
     top = np.concatenate([block.top for block in blocks])
     return Outcome(
         users=np.concatenate([block.users for block in blocks]),
@@ -79,7 +79,7 @@ def evaluate(split: Split, scorer: Scorer, *, users: int | None = None, seed: in
         top=top,
         overall={
             f"coverage@{SHOWN}": metrics.coverage(top, len(split.train.items)),
-            TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(wanted),
+            TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(split.test),
         },
     )
 
@@ -103,13 +103,11 @@ def best(scores: Scores, k: int) -> Ints:
     return column[order][np.searchsorted(row, np.arange(len(scores)))[:, None] + np.arange(k)]
 
 
-def _block(
-    rows: Interactions, scorer: Scorer, users: Ints, given: sparse.csr_matrix, test: sparse.csr_matrix
-) -> _Block:
+def _block(split: Split, scorer: Scorer, users: Ints, given: sparse.csr_matrix, test: sparse.csr_matrix) -> _Block:
     scores = scorer(users, given[users])
     depth = min(DEPTH, scores.shape[1])
-    mine = slice(*np.searchsorted(rows.user, [users[0], users[-1] + 1]))
-    place, item = np.searchsorted(users, rows.user[mine]), rows.item[mine]
+    mine = slice(*np.searchsorted(split.test.user, [users[0], users[-1] + 1]))
+    place, item = np.searchsorted(users, split.test.user[mine]), split.test.item[mine]
     in_top = scores[place, item] >= np.partition(scores, -depth, axis=1)[place, -depth]
     seen = given[users].toarray() > 0
     wanted = (test[users].toarray() > 0) & ~seen
