@@ -21,6 +21,10 @@ METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"
 """What libevent lets through to TensorFlow Serving; anything else is its page 501."""
 
 
+REMEMBERED = 512
+"""Bytes of a target that is looked up rather than read again: 1,024 targets of 63 KB would be kept for ever."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
     """Where a request leads: the verb (predict, classify, regress, metadata, status), the model and which version."""
@@ -31,9 +35,12 @@ class Route:
     label: str | None
 
 
-@lru_cache(maxsize=1024)
 def split(target: bytes) -> tuple[bytes, bytes] | None:
     """Return a request target's path, and path and query together; None where it is no URI."""
+    return (_remembered_split if len(target) <= REMEMBERED else _split)(target)
+
+
+def _split(target: bytes) -> tuple[bytes, bytes] | None:
     match = _URI.fullmatch(target)
     return (match[1], match[1] + match[2]) if match else None
 
@@ -47,13 +54,16 @@ def in_api(target: bytes) -> bool:
     return target[:4].lower() == b"/v1/"
 
 
-@lru_cache(maxsize=1024)
 def route(method: bytes, target: bytes) -> Route:
     """Return where a request of the API leads; ``target`` is the path with its query, which becomes part of a name.
 
     Raises:
         Refusal: nowhere; without a word where the version is too large a number, as TensorFlow Serving has it.
     """
+    return (_remembered_route if len(method) + len(target) <= REMEMBERED else _route)(method, target)
+
+
+def _route(method: bytes, target: bytes) -> Route:
     pattern = _PREDICTION if method == b"POST" else _MODEL if method == b"GET" else None
     match = pattern.fullmatch(target) if pattern else None
     if match is None:
@@ -70,6 +80,10 @@ def route(method: bytes, target: bytes) -> Route:
         raise _malformed(method, target)
     label = _text(unquote_to_bytes(label)) if label else None
     return Route(verb=_text(verb), model=_text(unquote_to_bytes(name)), version=number, label=label)
+
+
+_remembered_split = lru_cache(maxsize=1024)(_split)
+_remembered_route = lru_cache(maxsize=1024)(_route)
 
 
 def _malformed(method: bytes, target: bytes) -> Refusal:
