@@ -53,6 +53,12 @@ def large_requests() -> Iterator[bytes]:
     yield b'{"instances":["' + b":,[" * 3_000_000 + b'"]}'
 
 
+def no_attack(where: Where, seconds: float) -> Counter[str]:
+    """Leave the honest client alone with the machine and a reload: what its waits under attack compare with."""
+    time.sleep(seconds)
+    return Counter()
+
+
 def large_bodies(where: Where, seconds: float) -> Counter[str]:
     """Ask for too much, from eight connections at once."""
     bodies = list(large_requests())
@@ -177,6 +183,7 @@ def idle_sockets(where: Where, seconds: float) -> Counter[str]:
 ATTACKS: dict[str, Callable[[Where, float], Counter[str]]] = {
     attack.__name__: attack
     for attack in (
+        no_attack,
         large_bodies,
         hung_up,
         unfinished_bodies,

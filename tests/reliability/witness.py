@@ -77,7 +77,7 @@ def _ask(port: int, model: str, ending: Any, reports: Any) -> None:
         if len(waits) == 1:
             reports.send(None)
         time.sleep(PAUSE)
-    p50, p99 = np.percentile(waits, [50, 99])
+    p50, p99 = np.percentile(waits, [50, 99]).tolist()
     answered = len(waits) - full - failed
     reports.send({"answered": answered, "full": full, "failed": failed, "p50": p50, "p99": p99, "longest": max(waits)})
 
