@@ -119,7 +119,7 @@ class Exchange:
     def _done(self, outcome: Outputs | Refusal) -> None:
         try:
             outputs = finish(outcome, self._signature.outputs)
-            if sum(array.size for array in outputs.values()) > MANY:
+            if sum([array.size for array in outputs.values()]) > MANY:
                 self._in_thread(lambda: json_replies.encode(outputs, rows=self._rows), self._reply)
             else:
                 self._reply(json_replies.encode(outputs, rows=self._rows))

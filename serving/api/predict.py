@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import json_format, wrappers_pb2
 from google.protobuf.message import Message
@@ -68,8 +68,7 @@ class Predictor:
         batcher.submit(asked.inputs, asked.price, caller, done)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a request asks for: a signature of a version, the inputs, and the elements that they stand for."""
 
     servable: Servable

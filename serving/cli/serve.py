@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     type=click.IntRange(min=1),
     default=1 << 20,
     show_default=True,
-    help="Elements of one request: values, list places, rows times min(k, catalogue); each stands for 320 bytes.",
+    help="Elements of one request: values, list places, rows times min(k, catalogue); allowed for: 320 bytes each.",
 )
 @click.option(
     "--max-elements",

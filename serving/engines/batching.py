@@ -69,11 +69,12 @@ class Batcher:
             batch = self._take()
             if not batch:
                 continue
-            if self._pace * self._size(batch) < INLINE_SECONDS:
-                self._finish(batch, self._run(batch))
+            size = self._size(batch)
+            if self._pace * size < INLINE_SECONDS:
+                self._finish(batch, self._run(batch, size))
             else:
                 self._running += 1
-                future = self._pool.submit(self._run, batch)
+                future = self._pool.submit(self._run, batch, size)
                 future.add_done_callback(lambda done, batch=batch: self._back(batch, done))  # type: ignore[misc]
 
     def _back(self, batch: Sequence[Waiting], future: Future[list[Outputs | Refusal | None]]) -> None:
@@ -93,7 +94,8 @@ class Batcher:
             if one.caller.gone:
                 self._queue.popleft().done(Refusal(Code.CANCELLED, "the caller is gone"))
                 continue
-            rows, widest = rows + one.rows, max(widest, one.elements)
+            rows += one.rows
+            widest = one.elements if one.elements > widest else widest
             if batch and (not one.joins or not by_rows.fits(rows, self._signature.catalogue, widest)):
                 break
             batch.append(self._queue.popleft())
@@ -103,21 +105,17 @@ class Batcher:
 
     def _size(self, batch: Sequence[Waiting]) -> float:
         """Foresee how long a run takes, in rows; what is cut into slices is never run on the event loop."""
-        if not by_rows.fits(batch[0].rows, self._signature.catalogue, batch[0].elements):
+        first = batch[0]
+        if first.rows > 1 and not by_rows.fits(first.rows, self._signature.catalogue, first.elements):
             return math.inf
-        size = 0
-        for one in batch:
-            rows = one.rows or 1
-            size += rows + rows * one.elements // SIZE
-        return size
+        return sum([(one.rows or 1) * (SIZE + one.elements) // SIZE for one in batch])
 
     def _most_rows(self, elements: int) -> int:
         return by_rows.most_rows(self._signature.catalogue, elements)
 
-    def _run(self, batch: Sequence[Waiting]) -> list[Outputs | Refusal | None]:
+    def _run(self, batch: Sequence[Waiting], size: float) -> list[Outputs | Refusal | None]:
         """Answer each of a batch; None: there is a slice more to run."""
         start = time.perf_counter()
-        size = self._size(batch)
         if size == math.inf:
             size = self._most_rows(batch[0].elements)
         answers: list[Outputs | Refusal | None]
@@ -136,8 +134,9 @@ class Batcher:
 
     def _alone(self, one: Waiting) -> Outputs | Refusal | None:
         try:
-            step = self._most_rows(one.elements)
-            return self._signature.run(one.inputs) if one.rows <= step else self._slice(one, step)
+            if one.rows <= 1 or one.rows <= (step := self._most_rows(one.elements)):
+                return self._signature.run(one.inputs)
+            return self._slice(one, step)
         except Refusal as refusal:
             return refusal
         except MemoryError:

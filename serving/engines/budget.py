@@ -1,7 +1,7 @@
 """What requests may take together: counted in elements, asked for before anything of a request is built or run.
 
 An element is a string, a number or a place in an answer: with everything that is made of it on the way (the JSON value,
-the Python object, the engine's copy, the text of the answer) it stands for `BYTES` of memory. Bytes alone say little:
+the Python object, the engine's copy, the text of the answer) it is allowed `BYTES` of memory. Bytes alone say little:
 57 of them can name a tensor of a million strings, and a k of ten digits asks for the whole catalogue.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from serving.wire.error_codes import Code, Refusal
 
 BYTES = 320
-"""Memory that an element stands for at its peak, measured: see docs/reliability.md."""
+"""Memory allowed for an element; not measured. docs/reliability.md has the peaks of whole attacks, which are."""
 
 SMALL = 1024
 """Elements up to which a request may use what is kept back from large ones, so that these do not shut it out."""
@@ -42,6 +42,7 @@ class Account:
         self.budget = budget
         self.held = 0
         self.most = 0
+        self._kept_back = budget.in_flight // KEPT_BACK
         self._lock = threading.Lock()
 
     def change(self, share: Share, after: int) -> None:
@@ -50,16 +51,15 @@ class Account:
         Raises:
             Refusal: it is more than one request may have, or than is left.
         """
-        limit = self.budget.in_flight
-        if after > SMALL:
-            limit -= limit // KEPT_BACK
         with self._lock:
             others = self.held - share.held
-            if after > share.held and (after > self.budget.request or others + after > limit):
-                raise self._refusal(after, others)
-            self.held = others + after
+            if after > share.held:
+                limit = self.budget.in_flight - (self._kept_back if after > SMALL else 0)
+                if after > self.budget.request or others + after > limit:
+                    raise self._refusal(after, others)
+            self.held = held = others + after
             share.held = after
-            self.most = max(self.most, self.held)
+            self.most = max(self.most, held)
 
     def _refusal(self, wanted: int, others: int) -> Refusal:
         if wanted > self.budget.request:

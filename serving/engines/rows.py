@@ -75,8 +75,9 @@ def rows_of(signature: Signature, inputs: Mapping[str, Array]) -> tuple[int, boo
 
 def fits(rows: int, catalogue: int, elements: int) -> bool:
     """Tell whether one run may have so many rows, over a catalogue, where a row stands for so many elements."""
-    in_bounds = rows <= MAX_ROWS and rows * catalogue <= MAX_SCORES and rows * elements <= MAX_ELEMENTS
-    return in_bounds or rows <= 1
+    if rows <= 1:
+        return True
+    return rows <= MAX_ROWS and rows * catalogue <= MAX_SCORES and rows * elements <= MAX_ELEMENTS
 
 
 def most_rows(catalogue: int, elements: int) -> int:

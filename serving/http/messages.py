@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 
 JSON = b"application/json"
@@ -54,6 +55,7 @@ Respond = Callable[[int, bytes, bytes], None]
 Handler = Callable[[Request, Respond], None]
 
 
+@cache
 def reason(status: int) -> str:
     """Return what a status is called.
 
