@@ -125,7 +125,7 @@ def train(
     pipeline = with_tensorflow()
     for model in models:
         name = MODELS[model].named(recipe or MODELS[model].default, configs[model])
-        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.name)
+        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.origin)
         with cluster.training() if cluster else nullcontext():
             made = pipeline.take(trained, interactions, origin) if trained else pipeline.train(origin, interactions)
         if publishes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:  # numpy comes with it
 Command = Callable[..., Any]
 
 SHOWN = 5
-"""Items that are shown."""
+"""Ids, and tags, that are shown."""
 
 FLAGS = (
     click.option(
@@ -32,7 +33,14 @@ FLAGS = (
         "--columns",
         multiple=True,
         metavar="OURS=THEIRS,…",
-        help="what user_id, item, rating and timestamp are called in the files: user_id=userId,item=movieId",
+        help="what user_id, item, rating, timestamp are called in the files: user_id=userId,item=movieId; title: "
+        "titles in --items to call items by; items.item, users.user_id: ids in --items, --users, if called otherwise",
+    ),
+    click.option(
+        "--items", metavar="FILE", help="a row for each item, of files of your own: any column but the id gives tags"
+    ),
+    click.option(
+        "--users", metavar="FILE", help="a row for each user, of files of your own: any column but the id gives tags"
     ),
     click.option("--separator", help="what parts the columns of text files; found when not given"),
     click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
@@ -53,9 +61,16 @@ def source(given: dict[str, Any]) -> Source:
     Raises:
         Failure: one of them cannot be meant.
     """
+    named, files = columns(given.pop("columns")), {side: given.pop(side) for side in ("items", "users")}
+    for name, side in {"title": "items", "items.item": "items", "users.user_id": "users"}.items():
+        if name in named and files[side] is None:
+            raise Failure(
+                f"--columns names {name!r}, a column of the file that --{side} names, and there is no --{side}"
+            )
     return Source(
+        **files,
         data=tuple(given.pop("data")),
-        columns=columns(given.pop("columns")),
+        columns=named,
         separator=separator(given.pop("separator")),
         encoding=given.pop("encoding"),
         min_rating=given.pop("min_rating"),
@@ -72,8 +87,13 @@ def load(source: Source) -> Interactions:
         from export.data.reading import read
 
         return read(source)
-    if source.columns:
-        raise Failure(f"--columns is for files of your own, and {source.name} is none: MovieLens has its columns")
+    for flag, passed, own in (
+        ("--columns", source.columns, "columns"),
+        ("--items", source.items, "tags"),
+        ("--users", source.users, "tags"),
+    ):
+        if passed:
+            raise Failure(f"{flag} is for files of your own, and {source.name} is none: MovieLens has its {own}")
     with_tensorflow()
     from export.data import movielens
 
@@ -97,15 +117,22 @@ def show_data(**given: Any) -> None:
     best = sorted(range(len(popularity)), key=lambda item: (-popularity[item], item))[:SHOWN]
     click.echo("most of them with " + ", ".join(f"{interactions.items[i]!r} ({popularity[i]:,})" for i in best))
     for side, tags in (("users", interactions.user_tags), ("items", interactions.item_tags)):
-        kinds = sorted({tag.partition(":")[0] for own in tags for tag in own})
-        if kinds:
-            click.echo(f"tags of {side}: {', '.join(kinds)}; {sum(map(bool, tags)):,} of them have some")
+        counts = Counter(tag for own in tags for tag in own)
+        if counts:
+            kinds = ", ".join(sorted({tag.partition(":")[0] for tag in counts}))
+            click.echo(f"tags of {side}: {kinds}; {sum(map(bool, tags)):,} of them have some")
+            click.echo(f"most often {_most(counts)}")
 
 
 def _some(kind: str, names: Any) -> str:
     """Count ids, and show the first of them as they are spelt."""
     more = ", …" if len(names) > SHOWN else ""
     return f"{len(names):,} {kind}: {', '.join(map(repr, names[:SHOWN].tolist()))}{more}"
+
+
+def _most(counts: Counter[str]) -> str:
+    best = sorted(counts, key=lambda tag: (-counts[tag], tag))[:SHOWN]
+    return ", ".join(f"{tag!r} ({counts[tag]:,})" for tag in best)
 
 
 def _times(interactions: Interactions) -> str:

@@ -32,7 +32,7 @@ class Ids:
     """The ids of one column of all pieces."""
 
     def __init__(self, name: str) -> None:
-        self._name = name
+        self.name = name
         self._pieces: list[Piece] = []
 
     def add(self, piece: Piece) -> None:
@@ -41,18 +41,20 @@ class Ids:
         Raises:
             Failure: a cell is empty, too long or no id.
         """
-        coded = _coded(piece, self._name)
+        coded = _coded(piece, self.name)
         if coded.null_count:
-            piece.refuse(self._name, np.asarray(coded.is_null()), EXPECTED)
+            piece.refuse(self.name, np.asarray(coded.is_null()), EXPECTED)
         words = _words(coded.dictionary)
         self._refuse(piece, coded, words.is_null(), EXPECTED)
         self._refuse(piece, coded, pc.equal(words, ""), EXPECTED)
         self._refuse(piece, coded, pc.greater(pc.utf8_length(words), LONGEST), f"{LONGEST:,} characters at the most")
+        # numpy's text and the conversion to ONNX drop a NUL at the end: the version's twin would have one name for two.
+        self._refuse(piece, coded, pc.ends_with(words, "\0"), "no NUL at its end")
         if piece.text:
             torn = pc.match_substring_regex(words, "[\r\n]")
             self._refuse(piece, coded, torn, "one line: is a quotation mark not closed?")
         # The piece's other columns, and this one as it was, are not held any longer.
-        self._pieces.append(replace(piece, columns={self._name: pa.DictionaryArray.from_arrays(coded.indices, words)}))
+        self._pieces.append(replace(piece, columns={self.name: pa.DictionaryArray.from_arrays(coded.indices, words)}))
 
     def codes(self) -> tuple[list[str], npt.NDArray[np.int32]]:
         """Give each id once, in no order, and the `[n]` places of all rows' among them.
@@ -60,7 +62,7 @@ class Ids:
         Raises:
             Failure: the column is one of floats, and one of them is no whole number.
         """
-        column = pa.chunked_array([piece.columns[self._name] for piece in self._pieces]).unify_dictionaries()
+        column = pa.chunked_array([piece.columns[self.name] for piece in self._pieces]).unify_dictionaries()
         words = column.chunk(0).dictionary.to_pylist()
         codes = np.concatenate([np.asarray(chunk.indices) for chunk in column.chunks])
         text = any(piece.text for piece in self._pieces)
@@ -70,19 +72,22 @@ class Ids:
             words = whole
         return words, codes
 
+    def find(self, row: int) -> tuple[Piece, int]:
+        """Find the piece that a row of all is in, and its place there."""
+        ends = np.cumsum([len(piece) for piece in self._pieces])
+        number = int(np.searchsorted(ends, row, side="right"))
+        return self._pieces[number], row - (int(ends[number]) - len(self._pieces[number]))
+
     def _refuse(self, piece: Piece, coded: Any, bad: Any, expected: str) -> None:
         mask = np.asarray(pc.fill_null(bad, False))
         if mask.any():
-            piece.refuse(self._name, mask[np.asarray(coded.indices)], expected)
+            piece.refuse(self.name, mask[np.asarray(coded.indices)], expected)
 
     def _refuse_fraction(self, bad: list[bool], codes: npt.NDArray[np.int32]) -> None:
         if not any(bad):
             return
-        row = int(np.array(bad)[codes].argmax())
-        for piece in self._pieces:
-            if row < len(piece):
-                piece.refuse_row(self._name, row, "a whole number, as in the column's other cells")
-            row -= len(piece)
+        piece, row = self.find(int(np.array(bad)[codes].argmax()))
+        piece.refuse_row(self.name, row, "a whole number, as in the column's other cells")
 
 
 def index(words: list[str], codes: npt.NDArray[np.int32], kept: Bools | slice) -> tuple[Names, Ints]:

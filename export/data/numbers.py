@@ -1,4 +1,4 @@
-"""Times and ratings as they come in, checked in columns, and which rows count as a like.
+"""Times, ratings and other numbers as they come in, checked in columns, and which rows count as a like.
 
 The one cell that is no time or no number is named by its row.
 """
@@ -24,6 +24,12 @@ Floats = npt.NDArray[np.float64]
 TIME = "seconds since 1970, or a date such as 2024-01-31 or 2024-01-31T12:00:00Z"
 FARTHEST = 1e17
 """Seconds from 1970 at the most: what is farther is no time, and an int64 holds what is not."""
+
+FEW = 20
+"""Different whole numbers at the most that are tags as they are: groups of age, sizes, days of the week."""
+
+BUCKETS = 10
+"""Buckets of a column of other numbers."""
 
 _AWARE, _NAIVE = pa.timestamp("us", "UTC"), pa.timestamp("us")
 
@@ -61,6 +67,23 @@ def times(piece: Piece, name: str) -> Ints:
     found = _seconds(column)
     piece.refuse(name, ~(np.abs(found) < FARTHEST), TIME)
     return np.floor(found).astype(np.int64)
+
+
+def bucketed(values: Floats) -> list[str]:
+    """Name `[n]` numbers by kind: whole ones with few different values as they are, others by the ends of their bucket.
+
+    Buckets hold about as many numbers each, and their ends are numbers that are there. NaN is called ``""``.
+    """
+    known = values[~np.isnan(values)]
+    low = high = known
+    if len(np.unique(known)) > FEW or (known != np.floor(known)).any():
+        edges = np.quantile(known, np.arange(1, BUCKETS) / BUCKETS, method="inverted_cdf")
+        _, bucket = np.unique(np.searchsorted(np.unique(edges), known, side="left"), return_inverse=True)
+        parts = [known[bucket == number] for number in range(bucket.max() + 1)]
+        low, high = (np.array([end(part) for part in parts])[bucket] for end in (np.min, np.max))
+    ends = zip(map(_spelt, low.tolist()), map(_spelt, high.tolist()), strict=True)
+    names = iter([first if first == last else f"{first}-{last}" for first, last in ends])
+    return ["" if gap else next(names) for gap in np.isnan(values).tolist()]
 
 
 def chosen(name: str, min_rating: float | None, likes: Sequence[Bools]) -> Bools | slice:
@@ -111,6 +134,10 @@ def _each(column: Any, read: Callable[[Any], float]) -> Floats:
             return np.nan
 
     return np.array([number(cell) for cell in column.to_pylist()], np.float64)
+
+
+def _spelt(value: float) -> str:
+    return str(int(value)) if value.is_integer() else f"{value:.6g}"
 
 
 def _plain(piece: Piece, name: str) -> Any:

@@ -7,16 +7,19 @@ ratings are implicit feedback. Files pass in pieces: what is held of a row is tw
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from export.data.files import find
 from export.data.ids import Ids, index
-from export.data.interactions import Bools, Interactions, Ints
+from export.data.interactions import Bools, Interactions, Ints, Names, Tags
 from export.data.numbers import chosen, numbers, times
 from export.data.pieces import Piece
 from export.data.source import OPTIONAL, REQUIRED, Source
 from export.data.tables import read_pieces
+from export.data.tags import Described, read_tags
+from export.progress import say
 from serving.errors import Failure
 
 
@@ -24,9 +27,11 @@ def read(source: Source) -> Interactions:
     """Read interactions from the files of a source.
 
     Raises:
-        Failure: a file is missing, unreadable or empty, lacks a column, or has a cell that is empty or no number.
+        Failure: a file is missing, unreadable or empty, lacks a column, or has a cell that is empty or no number, or an
+            id of a file that describes is there twice.
     """
-    return collect(_pieces(source), source.name, source.min_rating)
+    users, items = read_tags(source, "user_id"), read_tags(source, "item")  # first: they are the shorter ones
+    return _described(collect(_pieces(source), source.name, source.min_rating), users, items)
 
 
 def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Interactions:
@@ -59,10 +64,43 @@ def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Int
     return Interactions.of(users=user_names, items=item_names, user=user, item=item, timestamp=time, place=place)
 
 
+def _described(found: Interactions, users: Described | None, items: Described | None) -> Interactions:
+    """Give users and items their tags and titles, and add those that have no interactions; ids of one title are one."""
+    user_names, user, user_tags = _side("users", found.users, users)
+    item_names, item, item_tags = _side("items", found.items, items)
+    return Interactions.of(
+        users=user_names,
+        items=item_names,
+        user=user[found.user],
+        item=item[found.item],
+        timestamp=found.timestamp,
+        place=found.place,
+        user_tags=user_tags,
+        item_tags=item_tags,
+    )
+
+
+def _side(kind: str, met: Names, described: Described | None) -> tuple[Names, Ints, Tags]:
+    """Name `[m]` ids that are met as they are described: `[n]` names, `[m]` places among them, `[n]` tags."""
+    if described is None:
+        return met, np.arange(len(met)), ()
+    tags: dict[str, dict[str, None]] = {described.titles.get(name, name): {} for name in met.tolist()}
+    for name, own in described.tags.items():
+        tags.setdefault(described.titles.get(name, name), {}).update(dict.fromkeys(own))
+    names = sorted(tags)
+    places = {name: place for place, name in enumerate(names)}
+    known = sum(name in described.tags for name in met.tolist())
+    new = len(described.tags) - known
+    say(f"{described.file} describes {known:,} of {len(met):,} {kind}, and {new:,} that have no interactions")
+    found = np.array([places[described.titles.get(name, name)] for name in met.tolist()], np.int64)
+    return np.array(names, object), found, tuple(tuple(tags[name]) for name in names)
+
+
 def _pieces(source: Source) -> Iterator[Piece]:
     """Give the pieces of all files that have rows, with the columns that are read."""
     rated = [] if source.min_rating is None else ["rating"]
     wanted = {name: source.theirs(name) for name in (*REQUIRED, *OPTIONAL) if name != "rating" or rated}
+    source = replace(source, columns={name: source.theirs(name) for name in wanted if name in source.columns})
     required = [*REQUIRED, *rated, *(name for name in source.columns if name in wanted)]
     for file in (file for path in source.data for file in find(path)):
         yield from (piece for piece in read_pieces(file, wanted, required, source) if len(piece))

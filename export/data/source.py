@@ -12,6 +12,10 @@ from serving.errors import Failure
 REQUIRED = ("user_id", "item")
 OPTIONAL = ("rating", "timestamp")
 
+NAMES = (*REQUIRED, *OPTIONAL, "title", "items.item", "users.user_id")
+"""What ``--columns`` may name: columns of the interactions, that of titles in the file of items, and the ids of the
+files of items and users where they are called something else there."""
+
 SIZES = ("100k", "1m", "20m", "25m", "latest-small")
 """What there is of MovieLens."""
 
@@ -26,6 +30,8 @@ class Source:
     Attributes:
         data: a size such as ``100k``, or paths, which are read as one table.
         columns: our name of a column -> the name it has there, or its number, from 1, where files have no header.
+        items: a file, or a folder, with a row for each item: its tags; None: items have none.
+        users: the same of users.
         separator: what parts the columns of a text file; None: found from its first line.
         encoding: of text files; None: UTF-8, or what a byte order mark says.
         min_rating: read only rows with this rating or a higher one; None: every row, and no rating.
@@ -34,6 +40,8 @@ class Source:
 
     data: tuple[str, ...] = ("100k",)
     columns: Mapping[str, str] = field(default_factory=dict)
+    items: str | None = None
+    users: str | None = None
     separator: str | None = None
     encoding: str | None = None
     min_rating: float | None = None
@@ -43,6 +51,12 @@ class Source:
     def name(self) -> str:
         """Name the data as it was asked for."""
         return ", ".join(self.data)
+
+    @property
+    def origin(self) -> str:
+        """Name the data with the files that describe it."""
+        described = (("items", self.items), ("users", self.users))
+        return ", ".join([self.name, *(f"{side} {file}" for side, file in described if file)])
 
     @property
     def own(self) -> bool:
@@ -67,8 +81,8 @@ def columns(given: Iterable[str]) -> dict[str, str]:
             raise Failure(f"--columns has {piece!r}, expected OURS=THEIRS such as user_id=userId")
         if ours in found:
             raise Failure(f"--columns names {ours!r} twice, expected once")
-        if ours not in REQUIRED + OPTIONAL:
-            raise Failure(f"--columns names {ours!r}, expected one of {', '.join(REQUIRED + OPTIONAL)} before the =")
+        if ours not in NAMES:
+            raise Failure(f"--columns names {ours!r}, expected one of {', '.join(NAMES)} before the =")
         found[ours] = theirs
     return found
 

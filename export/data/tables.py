@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from export.data.files import is_parquet
 from export.data.pieces import Piece, place
 from export.data.source import Source
-from export.data.text_files import BLOCK, NOT_UTF8, read_text
+from export.data.text_files import BLOCK, NOT_UTF8, layout, read_text
 from serving.errors import Failure
 
 ROWS = 1 << 20
@@ -33,6 +33,20 @@ def read_pieces(path: Path, wanted: Mapping[str, str], required: Iterable[str], 
     except UnicodeError as error:
         encoding = getattr(error, "encoding", source.encoding)
         raise Failure(f"{path}: {NOT_UTF8.format(encoding=encoding)}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise Failure(_sentence(path, str(error))) from error
+
+
+def names_of(path: Path, wanted: Mapping[str, str], source: Source) -> list[str]:
+    """List the names of a file's columns; the wanted ones (ours -> theirs) tell how a text file is parted.
+
+    Raises:
+        Failure: it cannot be read.
+    """
+    try:
+        if is_parquet(path):
+            return list(pq.read_schema(path).names)
+        return layout(path, wanted, source).names
     except (pa.ArrowException, OSError) as error:
         raise Failure(_sentence(path, str(error))) from error
 

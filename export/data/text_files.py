@@ -19,7 +19,7 @@ import pyarrow.csv
 
 from export.data.files import COMPRESSED
 from export.data.pieces import Piece, place
-from export.data.source import Source
+from export.data.source import OPTIONAL, Source
 from serving.errors import Failure
 
 SEPARATORS = (",", "\t", ";", "|", "::")
@@ -42,7 +42,7 @@ UNIT = b"\x1f"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Layout:
+class Layout:
     """How a text file is laid out: ``skip`` lines, then rows of ``names``."""
 
     encoding: str
@@ -57,18 +57,18 @@ def read_text(path: Path, wanted: Mapping[str, str], required: Iterable[str], so
     Raises:
         Failure: it is empty, torn, in another encoding, or lacks a required column.
     """
-    layout = _layout(path, wanted, source)
-    places = place(path, layout.names, wanted, required)
+    found = layout(path, wanted, source)
+    places = place(path, found.names, wanted, required)
     torn: list[str] = []
 
     def refuse(row: pa.csv.InvalidRow) -> str:
         counts = f"{row.actual_columns} columns, expected {row.expected_columns}"
-        torn.append(f"{path}, row {row.number - layout.skip}: {counts}")
+        torn.append(f"{path}, row {row.number - found.skip}: {counts}")
         return "skip"
 
     first = 0
-    with _stream(path, layout) as stream:
-        for batch in _batches(stream, layout, list(places.values()), refuse):
+    with _stream(path, found) as stream:
+        for batch in _batches(stream, found, list(places.values()), refuse):
             if torn:
                 raise Failure(torn[0])
             columns = {ours: batch.column(str(at)) for ours, at in places.items()}
@@ -78,7 +78,7 @@ def read_text(path: Path, wanted: Mapping[str, str], required: Iterable[str], so
         raise Failure(torn[0])
 
 
-def _batches(stream: Any, layout: _Layout, places: list[int], refuse: Any) -> Iterator[pa.RecordBatch]:
+def _batches(stream: Any, layout: Layout, places: list[int], refuse: Any) -> Iterator[pa.RecordBatch]:
     numbers = [str(number) for number in range(len(layout.names))]  # names may be there twice; numbers are not
     unit = len(layout.separator.encode()) > 1
     reading = pa.csv.ReadOptions(
@@ -108,15 +108,20 @@ def _batches(stream: Any, layout: _Layout, places: list[int], refuse: Any) -> It
         yield from reader
 
 
-def _layout(path: Path, wanted: Mapping[str, str], source: Source) -> _Layout:
-    """Find encoding, separator and names from the beginning of a file."""
+def layout(path: Path, wanted: Mapping[str, str], source: Source) -> Layout:
+    """Find encoding, separator and names from the beginning of a file.
+
+    Raises:
+        Failure: it is empty, or not in the encoding that it should be in.
+    """
     with _unpacked(path) as stream:
         head = stream.read(HEAD)
     encoding = source.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
     lines = _decoded(path, head, encoding).splitlines()
     skip = next((number for number, line in enumerate(lines) if line.strip()), None)
     if skip is None:
-        raise Failure(f"{path} is empty, expected a header with user_id and item and a row for each interaction")
+        needed = " and ".join(name for name in wanted if name not in OPTIONAL)
+        raise Failure(f"{path} is empty, expected a header with {needed} and rows below it")
     ways = {one: _fields(lines[skip], one) for one in ([source.separator] if source.separator else SEPARATORS)}
 
     def fit(separator: str) -> tuple[int, int]:
@@ -127,8 +132,8 @@ def _layout(path: Path, wanted: Mapping[str, str], source: Source) -> _Layout:
     numbers = [str(number) for number in range(1, len(names) + 1)]
     given = set(source.columns.values())
     if given and all(map(str.isdecimal, given)) and not given <= set(names):
-        return _Layout(encoding=encoding, separator=best, names=numbers, skip=skip)
-    return _Layout(encoding=encoding, separator=best, names=names, skip=skip + 1)
+        return Layout(encoding=encoding, separator=best, names=numbers, skip=skip)
+    return Layout(encoding=encoding, separator=best, names=names, skip=skip + 1)
 
 
 def _fields(line: str, separator: str) -> list[str]:
@@ -156,7 +161,7 @@ def _unpacked(path: Path) -> Any:
     return pa.input_stream(str(path), compression="gzip" if packed else COMPRESSED.get(path.suffix.lower()))
 
 
-def _stream(path: Path, layout: _Layout) -> Any:
+def _stream(path: Path, layout: Layout) -> Any:
     """Open a file as UTF-8 with a separator of one byte."""
     stream = _unpacked(path)
     if layout.encoding not in ("utf-8", "utf-8-sig"):

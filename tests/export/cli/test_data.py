@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from export.cli.commands import app
+from export.data.reading import read as interactions
+from export.data.source import Source
 from serving.errors import Failure
 
 
@@ -54,7 +56,7 @@ def parquet(folder: Path, name: str = "own.parquet", **columns: object) -> Path:
 
 READ = {
     "ids stay as they are written": ("user_id,item\n007,a\n7,A\n", ["2 users: '007', '7'", "2 items: 'A', 'a'"]),
-    "a NUL at the end is part of an id": ("user_id,item\n1,x\0\n1,x\n", [r"2 items: 'x', 'x\x00'"]),
+    "a NUL within is part of an id": ("user_id,item\n1,x\0y\n1,x\n", [r"2 items: 'x', 'x\x00y'"]),
     "whole floats are whole numbers": ("user_id,item\n1.0,a\n2.0,b\n1.1e+16,b\n", ["3 users: '1', '11000000000000000', '2'"]),
     "a point among names is a name's": ("user_id,item\n1,2.0\n1,Film\n", ["2 items: '2.0', 'Film'"]),
     "CRLF and a byte order mark": ("\ufeffuser_id,item\r\n1,a\r\n", ["1 users: '1'", "1 items: 'a'"]),
@@ -96,6 +98,7 @@ REFUSED = {
     "cp1252": ("user_id,item\n1,Am\xe9lie\n".encode("cp1252"), "line 2: the text is not utf-8: save it as UTF-8, or say what it is, such as --encoding cp1252"),
     "cp1252 far down": (b"user_id,item\n" + b"1,a\n" * 20000 + b"1,Am\xe9lie\n", "line 20002: the text is not utf-8"),
     "a cp1252 header": ("user_id,\xe9t\xe9\n1,a\n".encode("cp1252"), "line 1: the text is not utf-8"),
+    "a NUL at the end": ("user_id,item\n1,x\n1,x\0\n", r"row 2: column 'item' is 'x\x00', expected no NUL at its end"),
     "a long id": ("user_id,item\n1,a\n1," + "b" * 1001 + "\n", "(1,001 characters), expected 1,000 characters at the most"),
 }  # fmt: skip
 
@@ -120,7 +123,7 @@ COLUMNS = {
     "a category that is not met": (pa.DictionaryArray.from_arrays([0, 2], ["b", "", "a"]), "'a', 'b'"),
     "large text": (pa.array(["b", "a"], pa.large_string()), "'a', 'b'"),
     "text views": (pa.array(["b", "a"], pa.string_view()), "'a', 'b'"),
-    "NUL": (["x", "x\0"], r"'x', 'x\x00'"),
+    "NUL": (["x", "x\0y"], r"'x', 'x\x00y'"),
     "line breaks": (["x\ny", "x"], r"'x', 'x\ny'"),
 }
 
@@ -139,6 +142,7 @@ NO_IDS = {
     "null": (["a", None], "row 2: column 'user_id' is empty"),
     "null among categories": (pa.array(["a", None]).dictionary_encode(), "row 2: column 'user_id' is empty"),
     "nothing but null": ([None, None], "row 1: column 'user_id' is empty"),
+    "a NUL at the end": (["a", "a\0"], r"row 2: column 'user_id' is 'a\x00', expected no NUL at its end"),
     "empty text": (["a", ""], "row 2: column 'user_id' is empty"),
     "lists": ([[1], [2]], "column 'user_id' is list<element: int64>, expected text or whole numbers"),
     "bytes": ([b"a", b"b"], "column 'user_id' is binary, expected text or whole numbers"),
@@ -325,3 +329,193 @@ def test_what_needs_times_is_refused_without(tmp_path: Path, command: list[str])
     code, out = run(*command, "--data", str(path))
     assert code == 1
     assert out == "temporal parts each user's rows by time, and the data has no timestamps: take random-80-20"
+
+
+SOME = "user_id,item\n1,a\n2,b\n"
+TAGGED = {
+    "text": ("item,genre\na,Comedy\nb, Drama \n", {"a": ["genre:Comedy"], "b": ["genre:Drama"]}),
+    "several in a cell": ("item,g\na,x|y||x\nb,|\n", {"a": ["g:x", "g:y"], "b": []}),
+    "several columns": ("kind,item,note\nx,a,\ny,b,z\n", {"a": ["kind:x"], "b": ["kind:y", "note:z"]}),
+    "few whole numbers": ("item,age\na,25\nb,1.0\n", {"a": ["age:25"], "b": ["age:1"]}),
+    "numbers": ("item,price\na,9.99\nb,1e+3\n", {"a": ["price:9.99"], "b": ["price:1000"]}),
+    "numbers that begin with zero are text": ("item,zip\na,02139\nb,7\n", {"a": ["zip:02139"], "b": ["zip:7"]}),
+    "NaN among numbers is none": ("item,age\na,NaN\nb,3\n", {"a": [], "b": ["age:3"]}),
+    "nothing in a column": ("item,age\na,\nb,\n", {"a": [], "b": []}),
+    "a column without a name, as pandas writes one": (",item,g\n0,a,x\n1,b,y\n", {"a": ["g:x"], "b": ["g:y"]}),
+    "items without interactions": ("item,g\nc,x\nb,y\n", {"a": [], "b": ["g:y"], "c": ["g:x"]}),
+    "nothing but ids": ("item\nz\n", {"a": [], "b": [], "z": []}),
+    "semicolons": ("item;g\na;x,y\n", {"a": ["g:x,y"], "b": []}),
+    "quotes": ('item,g\na,"x, y"\n', {"a": ["g:x, y"], "b": []}),
+    "a colon in a name": ("item,a:b\na,c:d\n", {"a": ["a:b:c:d"], "b": []}),
+}  # fmt: skip
+
+
+def tags_of_items(**source: object) -> dict[str, list[str]]:
+    found = interactions(Source(**source))  # type: ignore[arg-type]
+    return dict(zip(found.items.tolist(), map(list, found.item_tags), strict=True))
+
+
+@pytest.mark.parametrize("case", TAGGED)
+def test_a_file_of_items_gives_tags(tmp_path: Path, case: str) -> None:
+    content, tags = TAGGED[case]
+    data, items = text(tmp_path, SOME), text(tmp_path, content, "items.csv")
+    assert tags_of_items(data=(str(data),), items=str(items)) == tags
+    out = read(data, "--items", str(items))
+    assert f"{items} describes" in out
+    kinds = {tag.partition(":")[0] for own in tags.values() for tag in own}
+    assert all(kind in out.partition("tags of items: ")[2] for kind in kinds)
+    assert ("tags of items" in out) == bool(kinds)
+
+
+PARQUET_TAGS = {
+    "lists": ([["x", "y"], None], {"a": ["t:x", "t:y"], "b": []}),
+    "lists of numbers": ([[1, 2], []], {"a": ["t:1", "t:2"], "b": []}),
+    "truth values": ([True, None], {"a": ["t:true"], "b": []}),
+    "categories": (pa.array(["x|y", None]).dictionary_encode(), {"a": ["t:x", "t:y"], "b": []}),
+    "decimals": ([Decimal("1.00"), Decimal("2.50")], {"a": ["t:1"], "b": ["t:2.5"]}),
+    "float32": (pa.array([0.1, None], pa.float32()), {"a": ["t:0.1"], "b": []}),
+    "digits that are text": (["1", "2.0"], {"a": ["t:1"], "b": ["t:2.0"]}),
+    "days": ([date(2024, 1, 31), None], {"a": ["t:2024-01-31"], "b": []}),
+    "bytes": ([b"x", b"y"], "its type is binary, expected text, numbers or lists of text"),
+    "vectors": ([[0.1], [0.2]], "its type is list<element: double>, expected lists of text"),
+    "records": ([{"x": 1}, {"x": 2}], "its type is struct<x: int64>, expected text, numbers or lists of text"),
+    "infinity": ([1.0, float("inf")], "it holds infinity"),
+    "long text": (["x" * 2000, "y"], "it has a value of more than 1,000 characters"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PARQUET_TAGS)
+def test_a_parquet_column_gives_tags_or_is_left_out_and_that_is_said(tmp_path: Path, case: str) -> None:
+    column, tags = PARQUET_TAGS[case]
+    data, items = text(tmp_path, SOME), parquet(tmp_path, "items.parquet", item=["a", "b"], t=column)
+    out = read(data, "--items", str(items))
+    if isinstance(tags, str):
+        assert f"column 't' of {items} gives no tags: {tags}" in out
+        tags = {"a": [], "b": []}
+    assert tags_of_items(data=(str(data),), items=str(items)) == tags
+
+
+def test_many_numbers_come_in_ten_buckets_of_as_many_rows_each_whose_ends_are_there(tmp_path: Path) -> None:
+    years = [1900 + row for row in range(100)]
+    rows = [f"i{row:02},{years[row * 37 % 100]},{row / 8}" for row in range(100)]
+    items = text(tmp_path, "item,year,price\n" + "\n".join(rows) + "\n", "items.csv")
+    found = tags_of_items(data=(str(text(tmp_path, "user_id,item\n1,i00\n")),), items=str(items))
+    for row in range(100):
+        year, price = years[row * 37 % 100], row // 10 * 10
+        tens = f"year:{year // 10 * 10}-{year // 10 * 10 + 9}"
+        assert found[f"i{row:02}"] == [tens, f"price:{price / 8:g}-{(price + 9) / 8:g}"]
+
+
+def test_numbers_of_which_most_are_one_have_fewer_buckets(tmp_path: Path) -> None:
+    rows = [f"i{row:02},{max(0, row - 69)}" for row in range(100)]
+    items = text(tmp_path, "item,sold\n" + "\n".join(rows) + "\n", "items.csv")
+    found = tags_of_items(data=(str(text(tmp_path, "user_id,item\n1,i00\n")),), items=str(items))
+    assert sorted({tag for own in found.values() for tag in own}) == ["sold:0", "sold:1-10", "sold:11-20", "sold:21-30"]
+
+
+def test_text_that_says_who_one_is_gives_no_tags(tmp_path: Path) -> None:
+    items = text(tmp_path, "item,name,g\n" + "".join(f"{n},Film {n},{n % 3}\n" for n in range(300)), "items.csv")
+    out = read(text(tmp_path, "user_id,item\n1,0\n"), "--items", str(items))
+    assert "column 'name' of " in out
+    assert "gives no tags: it has 300 different values, most of them once" in out
+    assert "tags of items: g; 300 of them have some\nmost often 'g:0' (100), 'g:1' (100), 'g:2' (100)\n" in out
+
+
+def test_users_have_tags_and_those_without_interactions_are_users(tmp_path: Path) -> None:
+    users = text(tmp_path, "user_id,age\n1,25\n9,18\n", "users.csv")
+    out = read(text(tmp_path, SOME), "--users", str(users))
+    assert "describes 1 of 2 users, and 1 that have no interactions" in out
+    assert "2 interactions of 3 users: '1', '2', '9'" in out
+    assert "tags of users: age; 2 of them have some" in out
+
+
+def test_movielens_latest_small_with_titles_is_one_line(tmp_path: Path) -> None:
+    ratings = text(tmp_path, "userId,movieId,rating,timestamp\n1,1,4.0,9\n1,2,4.0,8\n2,3,5.0,7\n", "ratings.csv")
+    movies = (
+        "movieId,title,genres\n1,Heat (1995),Action|Crime\n2,Alien (1979),Horror\n3,Heat (1995),Drama\n4,M (1931),\n"
+    )
+    columns = {"user_id": "userId", "item": "movieId", "title": "title"}
+    own = {"data": (str(ratings),), "items": str(text(tmp_path, movies, "movies.csv")), "columns": columns}
+    assert tags_of_items(**own) == {
+        "Alien (1979)": ["genres:Horror"],
+        "Heat (1995)": ["genres:Action", "genres:Crime", "genres:Drama"],
+        "M (1931)": [],
+    }
+    found = interactions(Source(**own))  # type: ignore[arg-type]
+    pairs = [(found.users[user], found.items[item]) for user, item in zip(found.user, found.item, strict=True)]
+    assert pairs == [("1", "Alien (1979)"), ("1", "Heat (1995)"), ("2", "Heat (1995)")]
+    flags = ["--items", own["items"], "--columns", "user_id=userId,item=movieId,title=title"]
+    assert "with 3 items: 'Alien (1979)', 'Heat (1995)', 'M (1931)'" in read(ratings, *flags)  # type: ignore[arg-type]
+
+
+def test_ids_may_be_called_otherwise_in_the_files_that_describe_also_without_a_header(tmp_path: Path) -> None:
+    ratings = text(tmp_path, "1::1193::5\n2::661::3\n", "ratings.dat")
+    named = text(tmp_path, "item,g\n661,x\n", "named.csv")
+    out = read(ratings, "--columns", "user_id=1,item=2", "--items", str(named))
+    assert "describes 1 of 2 items, and 0" in out
+    movies = text(tmp_path, "1193::Cuckoo's Nest::Drama\n661::Peach::Musical\n", "movies.dat")
+    out = read(ratings, "--columns", "user_id=1,item=2,items.item=1,title=2", "--items", str(movies))
+    assert "with 2 items: \"Cuckoo's Nest\", 'Peach'" in out
+    assert "tags of items: 3; 2 of them have some" in out
+    users = text(tmp_path, "uid,age\n1,5\n", "users.csv")
+    out = read(text(tmp_path, SOME), "--columns", "users.user_id=uid", "--users", str(users))
+    assert "describes 1 of 2 users" in out
+
+
+REFUSED_TAGS = {
+    "an id twice": ("item,g\na,x\nb,y\na,z\n", "row 3: column 'item' is 'a', expected each once, and row 1 of "),
+    "an empty id": ("item,g\na,x\n,y\n", "row 2: column 'item' is empty, expected text or a whole number"),
+    "no ids": ("movie,g\na,x\n", "has no column 'item'; found movie, g: --columns items.item=NAME says which it is"),
+    "a column twice": ("item,g,g\na,x,y\n", "has the column 'g' 2 times, expected once"),
+    "nothing": ("", "is empty, expected a header with item and rows below it"),
+    "only a header": ("item,g\n", "holds no row, expected one for each item"),
+    "a torn row": ("item,g\na\n", "row 1: 1 columns, expected 2"),
+    "cp1252": ("item,g\na,\xe9\n".encode("cp1252"), "line 2: the text is not utf-8"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED_TAGS)
+def test_a_file_of_items_is_refused_with_file_and_row(tmp_path: Path, case: str) -> None:
+    content, sentence = REFUSED_TAGS[case]
+    items = text(tmp_path, content, "items.csv")
+    out = refused(text(tmp_path, SOME), "--items", str(items))
+    assert out.startswith(str(items))
+    assert sentence in out
+
+
+def test_an_id_that_two_files_of_a_folder_have_is_refused_with_both(tmp_path: Path) -> None:
+    (tmp_path / "items").mkdir()
+    one = text(tmp_path / "items", "item,g\nb,x\na,y\n", "1.csv")
+    other = text(tmp_path / "items", "item,h\nc,x\na,y\n", "2.csv")
+    sentence = f"{other}, row 2: column 'item' is 'a', expected each once, and row 2 of {one} has it"
+    assert refused(text(tmp_path, SOME), "--items", str(tmp_path / "items")) == sentence
+    text(tmp_path / "items", "item,h\nc,x\n", "2.csv")
+    found = tags_of_items(data=(str(text(tmp_path, SOME)),), items=str(tmp_path / "items"))
+    assert found == {"a": ["g:y"], "b": ["g:x"], "c": ["h:x"]}
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--columns", "title=t"], "--columns names 'title', a column of the file that --items names, and there is no"),
+        (["--columns", "users.user_id=t"], "--columns names 'users.user_id', a column of the file that --users names"),
+        (["--items", "nothing.csv"], "no file nothing.csv, expected .csv"),
+        (["--users", "s3://bucket/users.csv"], "s3://bucket/users.csv is an address"),
+    ],
+)
+def test_a_flag_of_tags_that_cannot_be_meant_is_refused(tmp_path: Path, flags: list[str], sentence: str) -> None:
+    assert sentence in refused(text(tmp_path, SOME), *flags)
+
+
+def test_a_title_that_is_missing_is_refused(tmp_path: Path) -> None:
+    items = text(tmp_path, "item,title\na,Alien\nb,\n", "items.csv")
+    out = refused(text(tmp_path, SOME), "--items", str(items), "--columns", "title=title")
+    assert out == f"{items}, row 2: column 'title' is empty, expected text or a whole number"
+    out = refused(text(tmp_path, SOME), "--items", str(items), "--columns", "title=name")
+    assert out == f"{items} has no column 'name'; found item, title: --columns title=NAME says which it is"
+
+
+@pytest.mark.parametrize("flag", ["--items", "--users"])
+def test_movielens_takes_no_tags_from_files(flag: str) -> None:
+    code, out = run("data", "--data", "100k", flag, "x.csv")
+    assert (code, out) == (1, f"{flag} is for files of your own, and 100k is none: MovieLens has its tags")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from serving.client import Client
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -79,3 +81,28 @@ def test_a_disk_that_fills_inside_tensorflows_writer_is_one_sentence_and_leaves_
     assert last.startswith(f"triptych: lightfm was not published to {tmp_path / 'lightfm'}: TensorFlow could not write")
     assert "File too large" in last
     assert list((tmp_path / "lightfm").iterdir()) == []
+
+
+def test_tags_from_files_reach_the_model_and_its_filter_and_stand_in_for_interactions(tmp_path: Path) -> None:
+    rows = [f"u{user},{item}" for user in range(20) for item in range(12) if user % 2 == item % 2 and user * item % 5]
+    data, items, users = tmp_path / "own.csv", tmp_path / "items.csv", tmp_path / "users.tsv"
+    data.write_text("user_id,item\n" + "\n".join(rows) + "\n")
+    genres = [f"{item};{('Drama', 'Comedy|Odd')[item % 2]};{1990 + item % 3}" for item in range(14)]  # five are new
+    items.write_text("id;genre;year\n" + "\n".join(genres) + "\n")
+    users.write_text("user_id\tkind\n" + "".join(f"u{user}\t{('even', 'odd')[user % 2]}\n" for user in range(22)))
+    flags = ["--items", str(items), "--users", str(users), "--columns", "items.item=id"]
+    done = train(data, tmp_path / "models", *flags, "--features", "1.0", "--epochs", "30")
+    assert done.returncode == 0, done.stderr
+    assert f"{items} describes 9 of 9 items, and 5 that have no interactions" in done.stderr
+
+    odd, even = {str(item) for item in range(1, 14, 2)}, {str(item) for item in range(0, 14, 2)}
+    with Client((tmp_path / "models" / "lightfm" / "1").as_uri(), model="lightfm") as client:
+        (comedies,) = client.recommend(["u1"], k=20, tags=["genre:Comedy"])
+        assert (set(comedies.items), len(comedies.items)) == (odd, len(odd))
+        (both,) = client.recommend(["u1"], k=20, tags=["genre:Odd", "year:1990"])
+        assert set(both.items) == {"3", "9"}
+        (none,) = client.recommend(["u1"], tags=["genre:Western"])
+        assert none.items == ()
+        for new, liked in {"u20": even, "u21": odd}.items():  # of whom there is nothing but a tag
+            (ranked,) = client.recommend([new], k=len(liked))
+            assert (ranked.known, set(ranked.items)) == (True, liked)
