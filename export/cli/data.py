@@ -40,7 +40,10 @@ FLAGS = (
         "--items", metavar="FILE", help="a row for each item, of files of your own: any column but the id gives tags"
     ),
     click.option(
-        "--users", metavar="FILE", help="a row for each user, of files of your own: any column but the id gives tags"
+        "--users",
+        multiple=True,
+        metavar="FILE",
+        help="a row for each user, of files of your own: any column but the id gives tags",
     ),
     click.option("--separator", help="what parts the columns of text files; found when not given"),
     click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
@@ -61,7 +64,7 @@ def source(given: dict[str, Any]) -> Source:
     Raises:
         Failure: one of them cannot be meant.
     """
-    named, files = columns(given.pop("columns")), {side: given.pop(side) for side in ("items", "users")}
+    named, files = columns(given.pop("columns")), {"items": given.pop("items"), "users": _one(given.pop("users"))}
     for name, side in {"title": "items", "items.item": "items", "users.user_id": "users"}.items():
         if name in named and files[side] is None:
             raise Failure(
@@ -75,6 +78,13 @@ def source(given: dict[str, Any]) -> Source:
         encoding=given.pop("encoding"),
         min_rating=given.pop("min_rating"),
     )
+
+
+def _one(files: tuple[str, ...]) -> str | None:
+    """Take the one file of users; the flag may be repeated for ``evaluate``, where it has a second meaning."""
+    if len(files) > 1:
+        raise Failure(f"--users is given {len(files)} times, expected one file, or a folder of files")
+    return files[0] if files else None
 
 
 def load(source: Source) -> Interactions:

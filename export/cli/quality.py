@@ -16,7 +16,7 @@ from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record", "users", "named")
+EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record", "named")
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
@@ -97,7 +97,6 @@ def bench_scale(
 @data_flags
 @click.option("--seed", default=42, show_default=True, type=SEED, help="the first seed of training")
 @click.option("--seeds", default=1, show_default=True, type=click.IntRange(min=1), help="how many seeds to train with")
-@click.option("--users", type=click.IntRange(min=1), help="score a sample of so many users  [default: all]")
 @click.option(
     "--baselines/--no-baselines", default=True, show_default=True, help="popular, item_knn, ease and ials too"
 )
@@ -112,10 +111,12 @@ def bench_scale(
 def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) -> None:
     """Score models on data that was kept from training.
 
-    Each is trained, all unless some are named, on a part of the data, and scored on the rest.
+    Each is trained, all unless some are named, on a part of the data, and scored on the rest. A whole number for
+    --users is no file: it scores a sample of so many users.
 
     Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
     """
+    users, given["users"] = _sample(given["users"])
     source, options = data.source(given), {name: given.pop(name) for name in EVALUATE}
     models = models or tuple(MODELS)
     values = those_given(models, given)
@@ -131,7 +132,19 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
     with_tensorflow()
     from export.quality.jobs import measure
 
-    measure(configs, interactions, data=source.name, **options)
+    measure(configs, interactions, data=source.origin, users=users, **options)
+
+
+def _sample(given: tuple[str, ...]) -> tuple[int | None, tuple[str, ...]]:
+    """Part what --users was given into how many users to score, None for all, and files.
+
+    Raises:
+        Failure: there are two numbers, or it is 0.
+    """
+    numbers = [text for text in given if text.isdecimal()]
+    if len(numbers) > 1 or any(int(number) < 1 for number in numbers):
+        raise Failure(f"--users is {' and '.join(numbers)}, expected one number, 1 or more, or a file of users")
+    return (int(numbers[0]) if numbers else None), tuple(text for text in given if not text.isdecimal())
 
 
 @click.command()

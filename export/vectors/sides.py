@@ -86,6 +86,9 @@ def _names(what: str, names: Any) -> Names:
     (empty,) = np.nonzero(ids == "")
     if len(empty):
         raise Failure(f"{what}, row {empty[0] + 1}: the name is empty, expected one")
+    ended = next((row for row, name in enumerate(ids) if name.endswith("\0")), None)
+    if ended is not None:  # for the same reason as in export.data.ids
+        raise Failure(f"{what}, row {ended + 1}: the name is {ids[ended]!r}, expected no NUL at its end")
     return ids
 
 

@@ -507,6 +507,27 @@ def test_a_flag_of_tags_that_cannot_be_meant_is_refused(tmp_path: Path, flags: l
     assert sentence in refused(text(tmp_path, SOME), *flags)
 
 
+@pytest.mark.parametrize("numbers", [["0"], ["5", "6"]])
+def test_a_sample_of_users_that_cannot_be_meant_is_refused(numbers: list[str]) -> None:
+    code, out = run("evaluate", *(part for number in numbers for part in ("--users", number)))
+    found = " and ".join(numbers)
+    assert (code, out) == (1, f"--users is {found}, expected one number, 1 or more, or a file of users")
+
+
+def test_evaluate_takes_a_sample_of_users_and_a_file_of_their_tags(tmp_path: Path) -> None:
+    rows = [f"u{user},i{item}" for user in range(20) for item in range(12) if user % 2 == item % 2]
+    data = text(tmp_path, "user_id,item\n" + "\n".join(rows) + "\n")
+    items = text(tmp_path, "item,g\n" + "".join(f"i{item},{item % 2}\n" for item in range(14)), "items.csv")
+    users = text(tmp_path, "user_id,g\n" + "".join(f"u{user},{user % 2}\n" for user in range(22)), "users.csv")
+    flags = ["--protocol", "new-items", "--recipe", "tutorial", "--items", str(items), "--users", str(users)]
+    code, out = run("evaluate", "lightfm", "--data", str(data), *flags, "--users", "5", "--no-baselines")
+    assert code == 0, out
+    assert "describes 20 of 20 users, and 2 that have no interactions" in out
+    assert "lightfm" in out
+    code, out = run("evaluate", "lightfm", "--data", str(data), *flags, "--users", str(items))
+    assert (code, out) == (1, "--users is given 2 times, expected one file, or a folder of files")
+
+
 def test_a_title_that_is_missing_is_refused(tmp_path: Path) -> None:
     items = text(tmp_path, "item,title\na,Alien\nb,\n", "items.csv")
     out = refused(text(tmp_path, SOME), "--items", str(items), "--columns", "title=title")

@@ -176,6 +176,7 @@ def test_a_side_is_read_and_sorted_whatever_it_is_kept_in(tmp_path: Path, write:
         (npz(ids=["a", "b"], vectors=ONES, biases=[1, np.inf]), "row 2 ('b'): inf is no number"),
         (npz(ids=["a", "a"], vectors=ONES), "'a' is in row 1 and in row 2, expected each once"),
         (npz(ids=["a", ""], vectors=ONES), "row 2: the name is empty, expected one"),
+        (parquet(id=["a", "b\0"], x=[1.0, 2.0]), r"row 2: the name is 'b\x00', expected no NUL at its end"),
         (npz(ids=[1.5, 2], vectors=ONES), "are of type float64, expected text or whole numbers"),
         (npz(ids=[["a", "b"]], vectors=ONES), "have shape [1, 2], expected [n], at least one"),
         (npz(ids=np.array([], str), vectors=np.ones((0, 3))), "have shape [0], expected [n], at least one"),
