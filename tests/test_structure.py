@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -54,6 +55,11 @@ ORDER = [
 
 ALONE = ("serving", "lightfm_adapter")
 """Packages that use nothing of ours outside themselves."""
+
+PLAIN = {"str", "int", "float", "bool", "bytes", "None", "list", "dict", "tuple", "set", "Sequence", "Mapping"}
+PLAIN |= {"Iterable", "Iterator", "Collection", "Array", "Bools", "Floats", "Ints", "Scores", "npt.NDArray"}
+PLAIN |= {"np.bool_", "np.float32", "np.float64", "np.int64"}
+"""What annotations of text, numbers, arrays and collections of them are made of."""
 
 MOST_FILES, MOST_LINES, MOST_OF_A_FUNCTION = 12, 200, 30
 
@@ -142,6 +148,23 @@ def test_a_function_fits_on_one_screen(module: str) -> None:
         if length > MOST_OF_A_FUNCTION:
             too_long[function.name] = length
     assert too_long == {}
+
+
+def plain(annotation: ast.expr | None) -> bool:
+    """Tell whether what bears an annotation is text, numbers, arrays or collections of them."""
+    return annotation is not None and set(re.findall(r"[\w.]+", ast.unparse(annotation))) <= PLAIN
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_function_of_plain_values_has_an_example(module: str) -> None:
+    lacking = []
+    for function in tree(module).body:
+        if isinstance(function, ast.FunctionDef) and not function.name.startswith(("_", "read_")):
+            arguments = [each.annotation for each in (*function.args.args, *function.args.kwonlyargs)]
+            gives = function.returns and ast.unparse(function.returns) != "None"
+            if arguments and gives and not function.decorator_list and all(map(plain, (*arguments, function.returns))):
+                lacking += [function.name] if ">>>" not in (ast.get_docstring(function) or "") else []
+    assert lacking == []
 
 
 def test_a_folder_can_be_taken_in_at_a_glance() -> None:

@@ -36,6 +36,9 @@ def hyper_parameters(command: Command) -> Command:
 def those_given(models: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
     """Keep the hyper-parameters that were given on the command line.
 
+    >>> those_given(["lightfm"], {"components": 32, "epochs": None})
+    {'components': 32}
+
     Raises:
         Failure: one of them is none of the models' that are asked for.
     """

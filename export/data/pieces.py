@@ -61,7 +61,11 @@ class Piece:
 
 
 def shown(cell: Any) -> str:
-    """Write a cell for a sentence, cut where it is long."""
+    """Write a cell for a sentence, cut where it is long.
+
+    >>> shown("Fargo"), shown(7)
+    ("'Fargo'", '7')
+    """
     text = repr(cell)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}… ({len(str(cell)):,} characters)"
 

@@ -71,6 +71,9 @@ class Source:
 def columns(given: Iterable[str]) -> dict[str, str]:
     """Read ``user_id=userId,item=movieId``, once or in several pieces.
 
+    >>> columns(["user_id=userId,item=movieId"])
+    {'user_id': 'userId', 'item': 'movieId'}
+
     Raises:
         Failure: a piece is no pair, or names a column twice or one that does not exist.
     """
@@ -88,7 +91,10 @@ def columns(given: Iterable[str]) -> dict[str, str]:
 
 
 def separator(given: str | None) -> str | None:
-    """Read a separator, also by its name.
+    r"""Read a separator, also by its name.
+
+    >>> separator("tab"), separator(";"), separator(None)
+    ('\t', ';', None)
 
     Raises:
         Failure: it is empty, or a character that has another meaning in a text file.

@@ -21,7 +21,11 @@ EXTRA = 2
 
 
 def table(user_vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Complete `[n_users, d]` vectors to the queries of all users and of someone unknown: `[n_users + 1, d + 2]`."""
+    """Complete `[n_users, d]` vectors to the queries of all users and of someone unknown: `[n_users + 1, d + 2]`.
+
+    >>> table(np.array([[0.5, 2]], np.float32)).tolist()
+    [[0.5, 2.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0]]
+    """
     queries = np.pad(user_vectors, ((0, 1), (0, EXTRA)))
     queries[:-1, -2] = queries[-1, -1] = 1
     return queries

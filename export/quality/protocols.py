@@ -145,7 +145,11 @@ PROTOCOLS: dict[str, Callable[[Interactions, int], Split]] = {
 
 
 def meaning(protocol: str) -> str:
-    """Say in a sentence what a protocol holds out: the first of its docstring."""
+    """Say in a sentence what a protocol holds out: the first of its docstring.
+
+    >>> meaning("temporal").endswith(".")
+    True
+    """
     return " ".join((PROTOCOLS[protocol].__doc__ or "").split("\n\n")[0].split())
 
 

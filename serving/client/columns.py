@@ -47,12 +47,20 @@ def of_each(names: Ids | Iterable[Ids], count: int) -> list[list[str]]:
 
 
 def whole_numbers(value: Any, count: int) -> list[int]:
-    """Return a k for each of so many rows: the one that all of them share, or those given."""
+    """Return a k for each of so many rows: the one that all of them share, or those given.
+
+    >>> whole_numbers(5, 2), whole_numbers([5, 3], 2)
+    ([5, 5], [5, 3])
+    """
     return [_whole(one) for one in _each(value, count)]
 
 
 def flags(value: Any, count: int) -> list[bool]:
-    """Return whether, for each of so many rows: as all of them share it, or as given."""
+    """Return whether, for each of so many rows: as all of them share it, or as given.
+
+    >>> flags(True, 2), flags([True, False], 2)
+    ([True, True], [True, False])
+    """
     return [_flag(one) for one in _each(value, count)]
 
 
@@ -62,6 +70,9 @@ def padded(rows: list[list[str]]) -> npt.NDArray[Any]:
     Padded on the left, with at least one column: TensorFlow Serving's batching with pad_variable_length_inputs fails on
     an empty tensor, and widens one with its very first element, in all of its rows: an item there would be left out for
     everybody else in the request.
+
+    >>> padded([["a", "b"], []]).tolist()
+    [['', 'a', 'b'], ['', '', '']]
     """
     width = 1 + max(map(len, rows), default=0)
     filled = array([text for row in rows for text in (*[PADDING] * (width - len(row)), *row)], "string")

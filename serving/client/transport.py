@@ -99,7 +99,11 @@ def checked(outputs: Arrays, signature: str, inputs: Arrays) -> Arrays:
 
 
 def older_contract(signature: str) -> str:
-    """Say what it means that a version lacks a signature, where that is one which the first contract had not."""
+    """Say what it means that a version lacks a signature, where that is one which the first contract had not.
+
+    >>> older_contract("recommend"), older_contract("recommend_within")[:27]
+    ('', '; it came with contract 2: ')
+    """
     if signature not in contract.SINCE:
         return ""
     number = contract.SINCE[signature]

@@ -74,14 +74,22 @@ def rows_of(signature: Signature, inputs: Mapping[str, Array]) -> tuple[int, boo
 
 
 def fits(rows: int, catalogue: int, elements: int) -> bool:
-    """Tell whether one run may have so many rows, over a catalogue, where a row stands for so many elements."""
+    """Tell whether one run may have so many rows, over a catalogue, where a row stands for so many elements.
+
+    >>> fits(256, 1664, 10), fits(MAX_ROWS + 1, 1664, 10), fits(1, 10**9, 10)
+    (True, False, True)
+    """
     if rows <= 1:
         return True
     return rows <= MAX_ROWS and rows * catalogue <= MAX_SCORES and rows * elements <= MAX_ELEMENTS
 
 
 def most_rows(catalogue: int, elements: int) -> int:
-    """Return the most rows that fit."""
+    """Return the most rows that fit.
+
+    >>> most_rows(1664, 10) == MAX_ROWS, most_rows(10**9, 10)
+    (True, 1)
+    """
     return max(1, min(MAX_ROWS, MAX_SCORES // max(catalogue, 1), MAX_ELEMENTS // max(elements, 1)))
 
 
@@ -91,7 +99,11 @@ def cut(arrays: Mapping[str, Array], rows: slice) -> dict[str, Array]:
 
 
 def join(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
-    """Join requests or answers along their rows; narrower lists are filled up as the contract has it."""
+    """Join requests or answers along their rows; narrower lists are filled up as the contract has it.
+
+    >>> join([{"k": np.array([1])}, {"k": np.array([2, 3])}])["k"].tolist()
+    [1, 2, 3]
+    """
     return {name: _concatenate([part[name] for part in parts]) for name in parts[0]}
 
 

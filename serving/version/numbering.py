@@ -19,7 +19,11 @@ _NUMBER = re.compile(r"[ \t\n\v\f\r]*\+?0*([0-9]{1,19})[ \t\n\v\f\r]*")
 
 
 def version_number(name: str) -> int | None:
-    """Read a version's number, None where it is none: `00000007` is 7, `1.0`, `v1` and 20 nines are no version."""
+    """Read a version's number, None where it is none: `00000007` is 7, `1.0`, `v1` and 20 nines are no version.
+
+    >>> version_number("00000007"), version_number("v1"), version_number("9" * 20)
+    (7, None, None)
+    """
     match = _NUMBER.fullmatch(name)
     number = int(match[1]) if match else HIGHEST + 1
     return number if number <= HIGHEST else None
