@@ -73,6 +73,9 @@ def bucketed(values: Floats) -> list[str]:
     """Name `[n]` numbers by kind: whole ones with few different values as they are, others by the ends of their bucket.
 
     Buckets hold about as many numbers each, and their ends are numbers that are there. NaN is called ``""``.
+
+    >>> bucketed(np.array([1, 3, np.nan]))
+    ['1', '3', '']
     """
     known = values[~np.isnan(values)]
     low = high = known

@@ -36,7 +36,11 @@ class Route:
 
 
 def split(target: bytes) -> tuple[bytes, bytes] | None:
-    """Return a request target's path, and path and query together; None where it is no URI."""
+    """Return a request target's path, and path and query together; None where it is no URI.
+
+    >>> split(b"/v1/models/m:predict?x=1")
+    (b'/v1/models/m:predict', b'/v1/models/m:predict?x=1')
+    """
     return (_remembered_split if len(target) <= REMEMBERED else _split)(target)
 
 
