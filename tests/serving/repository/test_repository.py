@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import threading
 import time
+import weakref
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import tensorflow as tf
 from live import ask, live, predict, process
 
+from serving.engines import engine
 from serving.engines.engine import Servable
 from serving.errors import Failure
 from serving.repository.model_sources import ModelSource, from_config, from_folder
@@ -308,3 +313,31 @@ def hammer(where, body, times, seen):
         answer = reply.read()
         seen.append(answer if reply.status == 200 else b"%d %b" % (reply.status, answer))
     connection.close()
+
+
+def graphs():
+    return [one for one in gc.get_objects() if type(one) is tf.Graph]
+
+
+def test_the_tensorflow_graph_of_an_unloaded_version_goes_without_waiting_for_the_collectors_turn(
+    tiny_version, tmp_path
+):
+    load = partial(engine.load, engine="tensorflow")
+    shutil.copytree(tiny_version.folder, tmp_path / "m" / "1")
+    repository = Repository(from_folder(tmp_path), load, poll_seconds=0.05)
+    others = graphs()
+    gc.disable()  # its turn comes after so many objects, not after so many bytes
+    try:
+        repository.start()
+        held = [weakref.ref(one) for one in graphs() if not any(one is other for other in others)]
+        assert held
+        shutil.copytree(tiny_version.folder, tmp_path / "coming")
+        (tmp_path / "coming").rename(tmp_path / "m" / "2")
+        end = time.monotonic() + 30
+        while any(one() is not None for one in held):
+            assert time.monotonic() < end, "the graph of version 1 is still there"
+            time.sleep(0.1)
+        assert repository.now.find("m").version == 2
+    finally:
+        gc.enable()
+        repository.stop()
