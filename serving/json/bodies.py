@@ -5,6 +5,7 @@ A body of three bytes a value grows twentyfold when it is read.
 
 from __future__ import annotations
 
+import re
 import zlib
 
 import numpy as np
@@ -13,6 +14,12 @@ from serving.json.rapidjson import MAX_DEPTH
 from serving.wire.error_codes import invalid
 
 PIECE = 1 << 20
+
+LARGE = 16 << 10
+"""Bytes of a body whose keys are counted by numpy."""
+
+# Every string is matched, key or not: a search for keys alone would begin anew at each quote within a string.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"([ \t\r\n]*+:)?', re.DOTALL)
 
 
 def count_values(body: bytes, *, enough: int) -> int:
@@ -49,8 +56,22 @@ def unpacked(body: bytes, *, limit: int) -> bytes:
     return text if unpacker.eof else b""
 
 
+def count_keys(body: bytes) -> int:
+    """Count the keys of a JSON text.
+
+    >>> count_keys(b'{"a:": {"b": ":"}}')
+    2
+    """
+    # The regular expression is quicker, but holds everybody up for 30 ms a megabyte.
+    return sum(map(bool, _STRING.findall(body))) if len(body) < LARGE else outside_strings(body, b":")
+
+
 def outside_strings(body: bytes, marks: bytes) -> int:
-    """Count some characters outside strings: by numpy, piece by piece, which holds nobody else up."""
+    """Count some characters outside strings: by numpy, piece by piece, which holds nobody else up.
+
+    >>> outside_strings(b'{"a:": 1}', b":")
+    1
+    """
     text = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     count, inside = 0, False
     for at in range(0, len(text), PIECE):
