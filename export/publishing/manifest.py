@@ -32,8 +32,8 @@ class Origin:
     data: str
 
 
-def write(version: Path, origin: Origin, interactions: Interactions, scan: Plan | None) -> None:
-    """Write the manifest into a version's folder."""
+def write(version: Path, origin: Origin, interactions: Interactions, scan: Plan | None = None) -> None:
+    """Write the manifest into a version's folder; without a ``scan`` its index is the plain product."""
     path = version / contract.MANIFEST
     path.parent.mkdir(exist_ok=True)
     path.write_text(
