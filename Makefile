@@ -14,6 +14,9 @@ help:  ## what there is to make
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
+# Two processes, a file of tests in one of them: most of a test's time here is one core's.
+TOGETHER := -q -n 2 --dist loadfile
+
 lint: $(CHECKS)  ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -21,7 +24,7 @@ lint: $(CHECKS)  ## format, lint, types
 
 # What a change is held to before each commit: all that needs no model trained.
 check: lint  ## lint, and the tests that train nothing
-	$(BIN)/python -m pytest -q -m "not training"
+	$(BIN)/python -m pytest $(TOGETHER) -m "not training"
 
 test: lint  ## every check
 	$(BIN)/coverage erase

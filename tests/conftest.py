@@ -13,6 +13,8 @@ from export.graph.recommender import Recommender
 from export.publishing.twin import write_twin
 from export.waist.factorized import Factorized, History
 
+collect_ignore_glob = ["reliability/*"]  # programs, with the folder they run in on their path
+
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 TAGS = ("genre:Comedy", "genre:Drama", "jahr:1999", "ジャンル:映画", "a,b|c", "genre:Western", "rare")
 KINDS = ("plain", "item_biases", "user_biases", "history")

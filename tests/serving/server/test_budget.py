@@ -103,6 +103,7 @@ def message(signature, **inputs):
         message("recommend_from", items=([1, 5_000_000], b""), k=([1], 1)),
         message("similar", item=([700], b"Film 1 (1991)"), k=([700], 2**31 - 1)),
     ],
+    ids=["a million rows of one", "a thousand long rows", "five million items", "all items for each row"],
 )
 def test_a_small_message_that_stands_for_much_is_refused_before_it_is_made(server, sent):
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
