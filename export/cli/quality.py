@@ -47,7 +47,7 @@ def bench_index() -> None:
 @click.command("answer")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 def bench_answer(paths: tuple[Path, ...]) -> None:
-    """Measure one row of each signature in process: by a version's twin, and by TensorFlow in a session.
+    """Measure what one row costs by twin and session.
 
     PATHS are version folders, models' folders or models folders; the folder models when none is given.
 
@@ -77,7 +77,7 @@ def bench_answer(paths: tuple[Path, ...]) -> None:
 def bench_scale(
     *, model: str, rows: tuple[int, ...], users: int | None, items: int | None, seed: int, json_file: Path | None
 ) -> None:
-    """Measure reading, training, exporting, proving and asking on generated data of several sizes.
+    """Measure each step on generated data.
 
     Example: triptych bench scale --rows 100000 --rows 1000000 --model lightfm
     """

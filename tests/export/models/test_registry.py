@@ -76,7 +76,11 @@ def test_a_model_from_outside_is_trained_published_served_and_asked_like_ours(ou
     models = tmp_path / "models"
     outside.run("train", "ials", "--data", str(outside.data), "--models", str(models), *SMALL)
     manifest = json.loads((models / "ials/1/assets.extra/triptych.json").read_text())
-    assert (manifest["model"], manifest["recipe"], manifest["packages"]["ials"]) == ("ials", "tuned", "1.0")
+    assert (manifest["model"], manifest["recipe"], manifest["packages"]["ials"]) == (
+        "ials",
+        "tuned, components 8, regularization 1.0, epochs 7",
+        "1.0",
+    )
     assert manifest["index"] == {"kind": "product"}
     assert manifest["config"] == {"components": 8, "regularization": 1.0, "epochs": 7}
     with (
@@ -98,8 +102,9 @@ def test_a_model_from_outside_is_evaluated_like_ours(outside: Outside, tmp_path:
     data = ("--data", str(outside.data), "--no-baselines", "--json", str(rows), "--report", str(tmp_path))
     outside.run("evaluate", "ials", "lightfm", *SMALL, *data)
     found = {(row["model"], row["recipe"]): row["ndcg@10"] for row in json.loads(rows.read_text())["rows"]}
-    assert found.keys() == {("ials", "tuned"), ("lightfm", "tuned")}
-    assert found["ials", "tuned"] > 0.3
+    ials = ("ials", "tuned, components 8, regularization 1.0, epochs 7")
+    assert found.keys() == {ials, ("lightfm", "tuned, components 8, epochs 7")}
+    assert found[ials] > 0.3
     assert "ials" in (tmp_path / "report.html").read_text()
 
 

@@ -109,7 +109,8 @@ def run(
     forbidden = f"import sys; sys.modules.update(dict.fromkeys({forbid.split()!r}))"
     code = f"{before}\n{forbidden}\nfrom export.cli import main; main()"
     command = [sys.executable, "-c", code, *arguments]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **env}
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # no terminal, no width
+    environment = {**inherited, "PYTHONPATH": str(ROOT), **env}
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment)
 
 
