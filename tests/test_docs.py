@@ -149,7 +149,7 @@ def test_every_python_program_runs(page, server, tmp_path):
         ours = program.replace("127.0.0.1:8501", f"127.0.0.1:{server.rest_port}").replace('"two_tower"', '"history"')
         command, env = [sys.executable, "-c", ours], {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=tmp_path, env=env)
-        assert (done.returncode, done.stderr) == (0, "")
+        assert done.returncode == 0, done.stderr  # where it publishes, it says there how far it is
         assert done.stdout or "print(" not in program
 
 

@@ -25,8 +25,19 @@ OURS = {
 }
 """The models of this project, in the order in which they are shown."""
 
-RESERVED = {"baselines", "columns", "data", "distribute", "encoding", "folder", "held_by", "json_file", "keep"}
-RESERVED |= {"min_rating", "models", "named", "protocol", "recipe", "recipes", "record", "report_folder", "seed"}
+RESERVED = {"baselines", "columns", "data", "distribute", "encoding", "folder", "held_by", "items", "json_file"}
+RESERVED |= {
+    "keep",
+    "min_rating",
+    "models",
+    "named",
+    "protocol",
+    "recipe",
+    "recipes",
+    "record",
+    "report_folder",
+    "seed",
+}
 RESERVED |= {"seeds", "separator", "trained", "user", "users"}
 """What the commands have flags for: no name for a hyper-parameter, which is a flag beside them."""
 

@@ -419,6 +419,8 @@ def test_the_command_shows_recipe_and_figure_in_a_line_and_all_of_what_training_
 
 
 def text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {text(each)}" for name, each in value.items())
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
