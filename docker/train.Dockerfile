@@ -1,4 +1,4 @@
-# `triptych train` for machines in a cluster: everything that make test installs, TensorFlow included (some 4 GB).
+# `triptych train` for machines in a cluster: everything that `make demo` installs, TensorFlow included (some 3 GB).
 #
 #   docker build -f docker/train.Dockerfile -t triptych-train .
 #   docker run -v "$PWD/models:/models" --user "$(id -u)" triptych-train train --models /models
