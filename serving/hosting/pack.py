@@ -8,7 +8,8 @@ from __future__ import annotations
 import gzip
 import shutil
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from serving.contract import TWIN
@@ -35,17 +36,19 @@ def pack_sagemaker(versions: Sequence[Path], out: Path) -> None:
     _one_model(versions)
     if out.exists():
         raise Failure(f"{out} is there already, expected the name of a new file")
+    numbers = {version: _number(version) for version in sorted(versions)}
     out.parent.mkdir(parents=True, exist_ok=True)
     # Times and owners left out: the archive's own sum then says whether two of them hold the same.
     with (
-        out.open("xb") as file,
+        _whole(out) as unfinished,
+        unfinished.open("xb") as file,
         gzip.GzipFile(filename="", fileobj=file, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as archive,
     ):
-        for version in sorted(versions):
+        for version, number in numbers.items():
             for path in sorted(version.rglob("*")):
                 if path.is_file():
-                    archive.add(path, f"{_number(version)}/{path.relative_to(version)}", filter=_anonymous)
+                    archive.add(path, f"{number}/{path.relative_to(version)}", filter=_anonymous)
 
 
 def pack_triton(version: Path, out: Path) -> list[str]:
@@ -70,14 +73,28 @@ def pack_triton(version: Path, out: Path) -> list[str]:
         if folder.exists():
             raise Failure(f"{folder} is there already, expected a repository without this version")
         config = _config(name, graph)
-        folder.mkdir(parents=True)
-        shutil.copyfile(graph, folder / "model.onnx")
-        for weights in (version / TWIN).iterdir():
-            if weights.suffix != ".onnx":
-                shutil.copyfile(weights, folder / weights.name)  # where the graph names it: beside itself
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _whole(folder) as unfinished:
+            unfinished.mkdir()
+            shutil.copyfile(graph, unfinished / "model.onnx")
+            for weights in (version / TWIN).iterdir():
+                if weights.suffix != ".onnx":
+                    shutil.copyfile(weights, unfinished / weights.name)  # where the graph names it: beside itself
         (folder.parent / "config.pbtxt").write_text(config, encoding="utf-8")
         names.append(name)
     return names
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name beside a file or folder to write it under: it gets its own once it is whole, or is gone."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    try:
+        yield unfinished
+        unfinished.rename(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True) if unfinished.is_file() else shutil.rmtree(unfinished, ignore_errors=True)
+        raise
 
 
 def _one_model(versions: Sequence[Path]) -> None:

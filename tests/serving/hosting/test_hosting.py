@@ -149,14 +149,15 @@ def test_what_is_packed_for_triton_is_a_model_for_each_signature_that_answers_al
         (["{m}/none"], "none is no folder"),
     ],
 )
-def test_what_cannot_be_packed_is_one_sentence(tmp_path, arguments, sentence):
+def test_what_cannot_be_packed_is_one_sentence_and_leaves_nothing(tmp_path, monkeypatch, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
     for folder in ("a/1", "b/1", "notes"):
         (tmp_path / folder).mkdir(parents=True)
         (tmp_path / folder / "saved_model.pb").touch()
     (tmp_path / "there").touch()
     with pytest.raises(Failure, match=sentence):
         run("pack", *(each.format(m=tmp_path) for each in arguments))
-    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "notes", "there"]
 
 
 FIGURES = {
