@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 
 import tensorflow as tf
@@ -85,8 +86,17 @@ def export(
         version = publish(models / origin.model, write=write_it, prove=prove_it, keep=keep, config=config)
     except (OSError, tf.errors.OpError) as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
         said = getattr(error, "strerror", None) or f"TensorFlow could not write it: {str(error).splitlines()[0]}"
-        kept = rescue.keep(model, interactions, origin)
-        again = f"what was trained is in {kept}: with the same data and flags, --trained FILE publishes it"
-        raise Failure(f"{origin.model} was not published to {models / origin.model}: {said}; {again}") from error
+        raise Failure(
+            f"{origin.model} was not published to {models / origin.model}: {said}; {_kept(model, interactions, origin)}"
+        ) from error
     say(f"published {version}")
     return version
+
+
+def _kept(model: Factorized, interactions: Interactions, origin: Origin) -> str:
+    try:
+        file = rescue.keep(model, interactions, origin)
+    except OSError as error:
+        where = tempfile.gettempdir()
+        return f"nor was what was trained kept in {where} ({error.strerror}): point TMPDIR to a folder with room"
+    return f"what was trained is in {file}: with the same data and flags, --trained FILE publishes it"

@@ -23,13 +23,17 @@ def keep(model: Factorized, interactions: Interactions, origin: Origin) -> Path:
     """Write a trained model into a new file in the folder for temporary files.
 
     Raises:
-        OSError: there is no room either.
+        OSError: there is no room either; nothing is left of it.
     """
     arrays = {name: getattr(model, name) for name in ARRAYS}
     if model.history is not None:
         arrays |= {f"history_{name}": getattr(model.history, name) for name in HISTORY}
     with tempfile.NamedTemporaryFile(prefix=f"triptych-{origin.model}-", suffix=".npz", delete=False) as file:
-        np.savez(file, allow_pickle=False, of=np.array(_of(interactions, origin)), **arrays)
+        try:
+            np.savez(file, allow_pickle=False, of=np.array(_of(interactions, origin)), **arrays)
+        except OSError:
+            Path(file.name).unlink()
+            raise
     return Path(file.name)
 
 
