@@ -27,10 +27,7 @@ check: lint  ## lint, and the tests that train nothing
 	$(BIN)/python -m pytest $(TOGETHER) -m "not training"
 
 test: lint  ## every check
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest $(TOGETHER) --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore in a real browser, both themes, kept in screenshots/
 	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore/test_journeys.py
