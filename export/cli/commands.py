@@ -60,14 +60,6 @@ def main() -> None:
         sys.exit(1)
 
 
-HELD = click.option(
-    "--config",
-    "held_by",
-    type=click.Path(path_type=Path),
-    help="a models.config whose versions are kept, too; the one in the models folder is always heeded",
-)
-
-
 def job(command: Callable[..., None]) -> Callable[..., None]:
     """Add what train and demo have in common: the recipe, the data, the folder, the seed."""
     for option in (
@@ -83,7 +75,7 @@ def job(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("models", nargs=-1, type=flags.MODEL)
 @job
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
-@HELD
+@flags.HELD
 @click.option("--distribute", is_flag=True, help="train with the others that TF_CONFIG names; one publishes")
 @click.option("--trained", type=FILE, help="publish what was trained before, kept in this file when the disk was full")
 @hyper_parameters
@@ -137,7 +129,7 @@ def train(
 @click.option("--to", metavar="VERSION", type=int, help="go back to this one, not to the one before the newest")
 @click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
-@HELD
+@flags.HELD
 def rollback(*, model: str, to: int | None, folder: Path, keep: int, held_by: Path | None) -> None:
     """Publish an earlier version again, as the next one.
 

@@ -20,6 +20,19 @@ Command = Callable[..., Any]
 SHOWN = 5
 """Ids, and tags, that are shown."""
 
+FORMAT = (
+    click.option(
+        "--columns",
+        multiple=True,
+        metavar="OURS=THEIRS,…",
+        help="what user_id, item, rating, timestamp are called in the files: user_id=userId,item=movieId; title: "
+        "titles in --items to call items by; items.item, users.user_id: ids in --items, --users, if called otherwise",
+    ),
+    click.option("--separator", help="what parts the columns of text files; found when not given"),
+    click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
+    click.option("--min-rating", type=float, help="read only rows with at least this rating; each row when not given"),
+)
+
 FLAGS = (
     click.option(
         "--data",
@@ -30,13 +43,6 @@ FLAGS = (
         "such files; may be repeated",
     ),
     click.option(
-        "--columns",
-        multiple=True,
-        metavar="OURS=THEIRS,…",
-        help="what user_id, item, rating, timestamp are called in the files: user_id=userId,item=movieId; title: "
-        "titles in --items to call items by; items.item, users.user_id: ids in --items, --users, if called otherwise",
-    ),
-    click.option(
         "--items", metavar="FILE", help="a row for each item, of files of your own: any column but the id gives tags"
     ),
     click.option(
@@ -45,9 +51,7 @@ FLAGS = (
         metavar="FILE",
         help="a row for each user, of files of your own: any column but the id gives tags",
     ),
-    click.option("--separator", help="what parts the columns of text files; found when not given"),
-    click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
-    click.option("--min-rating", type=float, help="read only rows with at least this rating; each row when not given"),
+    *FORMAT,
 )
 
 
@@ -58,17 +62,25 @@ def data_flags(command: Command) -> Command:
     return command
 
 
+def format_flags(command: Command) -> Command:
+    """Add those of the flags that say how files are read; ``source`` takes them, too."""
+    for option in reversed(FORMAT):
+        command = option(command)
+    return command
+
+
 def source(given: dict[str, Any]) -> Source:
-    """Take the flags of ``data_flags`` out of those given.
+    """Take the flags of ``data_flags``, or ``format_flags`` and the data, out of those given.
 
     Raises:
         Failure: one of them cannot be meant.
     """
-    named, files = columns(given.pop("columns")), {"items": given.pop("items"), "users": _one(given.pop("users"))}
+    named = columns(given.pop("columns"))
+    files = {"items": given.pop("items", None), "users": _one(given.pop("users", ()))}
     for name, side in {"title": "items", "items.item": "items", "users.user_id": "users"}.items():
         if name in named and files[side] is None:
             raise Failure(
-                f"--columns names {name!r}, a column of the file that --{side} names, and there is no --{side}"
+                f"--columns names {name!r}, a column of a file that describes {side}, and no such file is read"
             )
     return Source(
         **files,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -20,6 +21,13 @@ RECIPE = click.Choice(tuple(dict.fromkeys(recipe for model in MODELS.values() fo
 _RUNS = " or ".join(dict.fromkeys(model.default for model in MODELS.values()))
 RECIPE_HELP = f"named set of hyper-parameters  [default: {_RUNS}]"
 MODELS_HELP = "\b\nModels:\n" + "\n".join(f"  {name:<10} {model.summary}" for name, model in MODELS.items())
+
+HELD = click.option(
+    "--config",
+    "held_by",
+    type=click.Path(path_type=Path),
+    help="a models.config whose versions are kept, too; the one in the models folder is always heeded",
+)
 
 
 def hyper_parameters(command: Command) -> Command:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+
+from export.cli.data import format_flags, source
+from export.cli.flags import HELD
+from serving.errors import Failure
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -14,10 +19,22 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("name")
 @click.option("--users", "user_file", type=FILE, required=True, help="the users' ids and vectors: .parquet or .npz")
 @click.option("--items", "item_file", type=FILE, required=True, help="the items' ids and vectors: .parquet or .npz")
-@click.option("--interactions", metavar="DATA", help="who has had what: a .csv or .parquet file of user_id and item")
+@click.option("--interactions", metavar="DATA", multiple=True, help="who has had what, as --data of triptych train")
+@format_flags
 @click.option("--models", "folder", type=FOLDER, default="models", show_default=True, help="models folder")
 @click.option("--keep", default=3, show_default=True, type=click.IntRange(min=0), help="old versions to keep")
-def publish(*, name: str, user_file: Path, item_file: Path, interactions: str | None, folder: Path, keep: int) -> None:
+@HELD
+def publish(
+    *,
+    name: str,
+    user_file: Path,
+    item_file: Path,
+    interactions: tuple[str, ...],
+    folder: Path,
+    keep: int,
+    held_by: Path | None,
+    **given: Any,
+) -> None:
     """Publish vectors that were trained elsewhere.
 
     They become the next version of the model NAME.
@@ -28,19 +45,23 @@ def publish(*, name: str, user_file: Path, item_file: Path, interactions: str | 
     Example: triptych publish als --users users.parquet --items items.parquet --interactions ratings.csv
     """
     from export.data import reading
-    from export.data.source import Source
     from export.vectors import files
     from export.vectors.publish import check, publish_sides
     from export.vectors.sides import Side, interactions_over
 
+    if not interactions and any(given.values()):
+        raise Failure(
+            "--columns, --separator, --encoding and --min-rating say how --interactions is read: name it, too"
+        )
+    rows = source({**given, "data": interactions})
     users, items = (Side.of(str(file), *files.read(file)) for file in (user_file, item_file))
     check(name, users, items)
-    given = reading.read(Source(data=(interactions,))) if interactions else None
-    over = interactions_over(users, items, given)
-    data = ", ".join(Path(part).name for part in (user_file, item_file, interactions) if part)
-    version = publish_sides(name, users, items, over, data=data, models=folder, keep=keep)
+    had = reading.read(rows) if interactions else None
+    over = interactions_over(users, items, had)
+    data = ", ".join(Path(part).name for part in (user_file, item_file, *interactions))
+    version = publish_sides(name, users, items, over, data=data, models=folder, keep=keep, config=held_by)
     click.echo(f"{version}: {len(users.names)} users, {len(items.names)} items, {users.vectors.shape[1]} components")
-    if given is None:
+    if had is None:
         click.echo("without interactions: unseen leaves nothing out, and a user that is not among these gets nothing")
-    elif len(over) < len(given):
-        click.echo(f"{len(given) - len(over)} of {len(given)} interactions are of a user or an item without a vector")
+    elif len(over) < len(had):
+        click.echo(f"{len(had) - len(over)} of {len(had)} interactions are of a user or an item without a vector")

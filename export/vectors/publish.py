@@ -63,16 +63,24 @@ def publish(
 
 
 def publish_sides(
-    name: str, users: Side, items: Side, over: Interactions, *, data: str, models: Path, keep: int
+    name: str,
+    users: Side,
+    items: Side,
+    over: Interactions,
+    *,
+    data: str,
+    models: Path,
+    keep: int,
+    config: Path | None = None,
 ) -> Path:
     """Publish two sides and the interactions over them; ``data`` is what the manifest calls them."""
     pipeline = _pipeline()
-    prepare(models / name)
+    prepare(models / name, config=config)
     model = pipeline.Factorized(
         user_vectors=users.vectors, vectors=items.vectors, item_biases=items.biases, user_biases=users.biases
     )
     origin = pipeline.Origin(model=name, recipe=RECIPE, config=Config(), seed=None, data=data)
-    made: Path = pipeline.export(model, over, origin, models=models, keep=keep)
+    made: Path = pipeline.export(model, over, origin, models=models, keep=keep, config=config)
     return made
 
 

@@ -104,8 +104,11 @@ def test_the_manifest_says_that_they_were_trained_elsewhere(published: Path) -> 
 @pytest.mark.training
 def test_with_interactions_what_a_user_has_is_left_out_and_an_unknown_one_gets_the_popular(folder: Path) -> None:
     rows = [("0", FILMS[3]), ("1", FILMS[3]), ("0", FILMS[4]), ("stranger", FILMS[3]), ("0", "no film of these")]
-    (folder / "had.csv").write_text("user_id,item\n" + "".join(f"{user},{item}\n" for user, item in rows))
-    done = run(folder, "had", "--users", "users.npz", "--items", "items.parquet", "--interactions", "had.csv")
+    (folder / "had.csv").write_text("who;film;rating\n" + "".join(f"{user};{item};5\n" for user, item in rows))
+    (folder / "disliked.csv").write_text(f"who;film;rating\n1;{FILMS[9]};2\n")
+    files = ["--interactions", "had.csv", "--interactions", "disliked.csv"]
+    files += ["--columns", "user_id=who,item=film", "--min-rating", "4"]
+    done = run(folder, "had", "--users", "users.npz", "--items", "items.parquet", *files)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[1] == "2 of 5 interactions are of a user or an item without a vector"
     with Client((folder / "models/had/1").as_uri(), model="had") as client:
@@ -210,6 +213,8 @@ def test_what_is_no_side_is_refused_in_one_sentence(
         (["als", "--items", "narrow.npz"], "user vectors have 8 components and item vectors 2, expected as many"),
         (["als", "--interactions", "others.csv"], "no interaction is of a user and an item that have vectors: found"),
         (["als", "--interactions", "no.csv"], "no file no.csv"),
+        (["als", "--separator", ";"], "say how --interactions is read: name it, too"),
+        (["als", "--config", "no.config"], "no.config"),
     ],
 )
 def test_what_cannot_be_published_is_refused_before_anything_is_written(
