@@ -58,7 +58,7 @@ def publish(
     check(name, users, items)
     had = reading.read(rows) if interactions else None
     over = interactions_over(users, items, had)
-    data = ", ".join(Path(part).name for part in (user_file, item_file, *interactions))
+    data = ", ".join(Path(part).name for part in (str(user_file), str(item_file), *interactions))
     version = publish_sides(name, users, items, over, data=data, models=folder, keep=keep, config=held_by)
     click.echo(f"{version}: {len(users.names)} users, {len(items.names)} items, {users.vectors.shape[1]} components")
     if had is None:

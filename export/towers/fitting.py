@@ -50,7 +50,9 @@ def pairs(interactions: Interactions, *, batch: int, seed: int) -> tf.data.Datas
     def look_up(rows: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"user_id": tf.gather(users, tf.gather(user, rows)), "item": tf.gather(items, tf.gather(item, rows))}
 
-    rows = tf.data.Dataset.range(len(interactions))  # rows' numbers are shuffled: strings one by one take ten times as long
+    rows = tf.data.Dataset.range(
+        len(interactions)
+    )  # rows' numbers are shuffled: strings one by one take ten times as long
     return rows.shuffle(len(interactions), seed=seed, reshuffle_each_iteration=True).batch(batch).map(look_up)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import grpc
 from tensorboard.util.tensor_util import make_ndarray, make_tensor_proto
 
@@ -22,7 +25,7 @@ from serving.proto import serving_pb2
 from serving.wire.error_codes import HTTP, Code
 
 CONNECT_SECONDS = 1.0
-"""How long the first connection is waited for; gRPC tries again meanwhile, ever less often."""
+"""How long the first connection is tried again when it is refused; one that is only slow has the request's time."""
 
 
 class Grpc:
@@ -72,11 +75,22 @@ class Grpc:
     def _connect(self) -> None:
         if self._connected:
             return
-        try:
-            grpc.channel_ready_future(self._channel).result(timeout=CONNECT_SECONDS)
-        except grpc.FutureTimeoutError as error:
-            raise no_server(self._server) from error
-        self._connected = True
+        refused = threading.Event()
+
+        def watch(state: grpc.ChannelConnectivity) -> None:
+            if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+                refused.set()
+
+        self._channel.subscribe(watch)
+        ready, end = grpc.channel_ready_future(self._channel), time.monotonic() + max(self._timeout, CONNECT_SECONDS)
+        while not self._connected:
+            try:
+                ready.result(timeout=CONNECT_SECONDS)
+                self._connected = True
+            except grpc.FutureTimeoutError as error:
+                if refused.is_set() or time.monotonic() > end:
+                    raise no_server(self._server) from error
+        self._channel.unsubscribe(watch)
 
 
 def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
