@@ -60,6 +60,10 @@ def check(line: str) -> None:
         kind = known[flag].type if flag in known and not known[flag].is_flag else None
         if isinstance(kind, click.Choice) and not value.isupper():
             assert value in kind.choices, f"{line}: {value}"
+    takes = {flag for flag, option in known.items() if not option.is_flag}
+    alone = [word for before, word in pairwise(["", *words]) if not word.startswith("-") and before not in takes]
+    if not any(isinstance(parameter, click.Argument) for parameter in command.params):
+        assert not alone, f"{line}: {alone} is for no flag"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -74,6 +78,7 @@ def test_the_check_itself_finds_what_is_wrong():
         "triptych train --no-such-flag",
         "triptych train --recipe best",
         "triptych bench serv",
+        "triptych data ratings.csv",
     ):
         with pytest.raises(AssertionError):
             check(wrong)
