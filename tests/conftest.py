@@ -1,4 +1,7 @@
+import fcntl
+import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,17 +68,30 @@ def tiny_model(interactions, kind):
     )
 
 
+@contextmanager
+def once_for_all_workers(tmp_path_factory, name):
+    """Give a folder that the processes of a run share, and whether the caller is the first, who is to fill it."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    filled = folder.with_suffix(".filled")
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder, not filled.exists()
+        filled.touch()
+
+
 @pytest.fixture(scope="session")
 def tiny_versions(tmp_path_factory, tiny_interactions):
-    """One version of each kind of model: SavedModel and twin, at models/<kind>/1."""
-    models = tmp_path_factory.mktemp("models")
+    """One version of each kind of model: SavedModel and twin, at tiny/<kind>/1."""
     made = {}
-    for kind in KINDS:
-        model, folder = tiny_model(tiny_interactions, kind), models / kind / "1"
-        recommender = Recommender(model, tiny_interactions)
-        recommender.save(folder)
-        write_twin(folder, folder / "assets.extra" / "onnx")
-        made[kind] = Tiny(folder=folder, model=model, interactions=tiny_interactions, recommender=recommender)
+    with once_for_all_workers(tmp_path_factory, "tiny") as (models, first):
+        for kind in KINDS:
+            model, folder = tiny_model(tiny_interactions, kind), models / kind / "1"
+            recommender = Recommender(model, tiny_interactions)
+            if first:
+                recommender.save(folder)
+                write_twin(folder, folder / "assets.extra" / "onnx")
+            made[kind] = Tiny(folder=folder, model=model, interactions=tiny_interactions, recommender=recommender)
     return made
 
 
