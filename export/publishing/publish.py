@@ -75,11 +75,11 @@ def prepare(folder: Path, *, config: Path | None = None) -> None:
             or a models.config that says which versions have to stay cannot be read.
         OSError: it cannot be made.
     """
+    held(folder, config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Failure(f"{error.filename} is no folder, expected the folder of a model's versions") from None
-    held(folder, config)
     with _staging(folder) as staging:
         _next(folder)
         try:
