@@ -14,8 +14,9 @@ _FLAGS = re.IGNORECASE | re.ASCII
 _WHICH = rb"(?:/versions/(\d+)|/labels/([^/:]+))?"
 _PREDICTION = re.compile(rb"/v1/models/([^/:]+)" + _WHICH + rb":(classify|regress|predict)", _FLAGS)
 _MODEL = re.compile(rb"/v1/models(?:/([^/:]+))?" + _WHICH + rb"(?:/(metadata))?", _FLAGS)
-_PATH = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*"
-_URI = re.compile(rb"(?:https?://[^/?#]*)?(" + _PATH + rb")((?:\?[^#]*)?(?:#.*)?)", re.IGNORECASE)
+# Nothing is given back (`*+`): host and path would be tried in all their divisions, 8 s for 8 KB that are no URI.
+_PATH = rb"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*+"
+_URI = re.compile(rb"(?:https?://[^/?#]*+)?+(" + _PATH + rb")((?:\?[^#]*)?(?:#.*)?)", re.IGNORECASE)
 
 METHODS = frozenset((b"GET", b"POST", b"HEAD", b"PUT", b"DELETE", b"OPTIONS", b"PATCH"))
 """What libevent lets through to TensorFlow Serving; anything else is its page 501."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import pytest
@@ -44,3 +45,13 @@ def test_a_target_is_read_alike_at_the_bound_and_beyond_it(path):
         found.append((route.verb, route.version, route.label))
         assert route.model == "m" + "m" * length
     assert found == [found[0]] * 3
+
+
+@pytest.mark.parametrize("ending", [b'"', b"%zz", b"?x#y", b""])
+def test_a_long_target_is_read_in_one_go_however_its_host_could_be_divided(ending):
+    target = b"http://" + b"a" * 30_000 + b"/" + b"b" * 30_000 + ending
+    start = time.thread_time()
+    found = routes.split(target)
+    assert time.thread_time() - start < 1
+    path = target[30_007:]
+    assert found == (None if ending in (b'"', b"%zz") else (path.removesuffix(b"?x#y"), path))
