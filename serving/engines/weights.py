@@ -14,14 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from serving.version.twin_files import tensors_outside
+from serving.version.twin_files import Outside, tensors_outside
 
 
 class Weights:
     """What has been read of one version; the values it has given must live as long as the sessions that have them."""
 
     def __init__(self) -> None:
-        self._files: dict[Path, npt.NDArray[Any]] = {}
+        self._read: dict[tuple[Path, int, int], npt.NDArray[Any]] = {}
 
     def values(self, graph: Path) -> dict[str, ort.OrtValue]:
         """Return the tensors that a graph keeps beside it, by name, without a copy for each graph.
@@ -30,16 +30,16 @@ class Weights:
             Failure: they are not there, or not whole.
         """
         return {
-            one.name: ort.OrtValue.ortvalue_from_numpy(
-                self._read(one.file)[one.offset : one.offset + one.size].view(one.dtype).reshape(one.shape)
-            )
+            one.name: ort.OrtValue.ortvalue_from_numpy(self._bytes(one).view(one.dtype).reshape(one.shape))
             for one in tensors_outside(graph)
         }
 
-    def _read(self, file: Path) -> npt.NDArray[Any]:
-        if file not in self._files:
-            self._files[file] = np.fromfile(file, np.uint8)
-        return self._files[file]
+    def _bytes(self, one: Outside) -> npt.NDArray[Any]:
+        """Read what a tensor is of its file, and nothing behind it: there may be a hole of any size."""
+        place = (one.file, one.offset, one.size)
+        if place not in self._read:
+            self._read[place] = np.fromfile(one.file, np.uint8, count=one.size, offset=one.offset)
+        return self._read[place]
 
 
 class Session(ort.InferenceSession):

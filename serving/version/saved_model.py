@@ -13,12 +13,10 @@ from tensorboard.compat.tensorflow_stub import dtypes
 from serving.contract import Signature, Tensor
 from serving.errors import Failure
 from serving.proto import serving_pb2
+from serving.version.regular_files import read_message
 
 TAG = "serve"
 """The graph that TensorFlow Serving loads is the one that bears this tag and no other."""
-
-MOST_BYTES = (1 << 31) - 1
-"""Bytes of the largest message that there can be."""
 
 _FIRST = (b"", b"\x08", b"\x12")
 """What a SavedModel begins with: the tag of its version number, or of its first graph; or nothing, as it is empty."""
@@ -76,8 +74,8 @@ def _read(folder: Path) -> serving_pb2.SavedModel:
     binary, text = folder / "saved_model.pb", folder / "saved_model.pbtxt"
     try:
         if binary.is_file():
-            return serving_pb2.SavedModel.FromString(_bytes(binary))
-        return text_format.Parse(_bytes(text).decode("utf-8"), serving_pb2.SavedModel())
+            return serving_pb2.SavedModel.FromString(read_message(binary, _FIRST))
+        return text_format.Parse(read_message(text, ()).decode("utf-8"), serving_pb2.SavedModel())
     except FileNotFoundError:
         raise Failure(
             f"{folder} holds no saved_model.pb, expected a version folder as `triptych train` writes"
@@ -86,16 +84,6 @@ def _read(folder: Path) -> serving_pb2.SavedModel:
         raise Failure(f"{folder} holds a saved_model.pb that is cut off or no SavedModel: {error}") from error
     except OSError as error:
         raise Failure(f"{folder} cannot be read: {error.strerror}") from error
-
-
-def _bytes(path: Path) -> bytes:
-    """Read a file that can be a message, as its size and its first byte tell: a file of gigabytes may be all hole."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        first = file.read(1)
-        if size > MOST_BYTES or (path.suffix == ".pb" and first not in _FIRST):
-            raise DecodeError(f"it holds {size} bytes and begins with {first!r}")
-        return first + file.read()
 
 
 def _signature(definition: meta_graph_pb2.SignatureDef) -> Signature:

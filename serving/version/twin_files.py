@@ -12,6 +12,10 @@ from google.protobuf.message import DecodeError
 
 from serving.errors import Failure
 from serving.proto import files_pb2
+from serving.version.regular_files import read_message
+
+FIRST = (b"\x08", b"\x12", b"\x1a", b"\x3a", b"\x42")
+"""What a graph begins with: the tag of its format's version, of what made it, of itself, or of its operators' sets."""
 
 DTYPES = {
     1: np.float32,
@@ -53,7 +57,7 @@ def tensors_outside(graph: Path) -> list[Outside]:
         Failure: the graph cannot be read, or one of them does not lie in a file of its folder, whole.
     """
     try:
-        model = files_pb2.ModelProto.FromString(graph.read_bytes())
+        model = files_pb2.ModelProto.FromString(read_message(graph, FIRST))
     except DecodeError as error:
         raise Failure(f"{graph} is cut off or no ONNX graph: {error}") from error
     except OSError as error:

@@ -47,16 +47,25 @@ def test_graphs_of_one_twin_share_one_copy_of_the_weights_and_they_are_what_is_o
     assert sum(map(len, outside.values())) > len(graphs)
 
 
+def test_weights_with_a_hole_of_a_terabyte_behind_them_are_read_as_far_as_they_are_wanted(version):
+    wanted = engine.load("m", 1, version).signatures["recommend_from"]
+    os.truncate(version / TWIN / "weights.bin", 1 << 40)
+    found = engine.load("m", 1, version).signatures["recommend_from"]
+    asked = {"items": np.array([["Film 1 (1991)"]], object), "k": np.array([5], np.int32)}
+    assert found.run(asked)["item"].tolist() == wanted.run(asked)["item"].tolist()
+
+
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
         (lambda twin: (twin / "weights.bin").unlink(), "keeps tensors in 'weights.bin', expected a file in the same"),
         (lambda twin: os.truncate(twin / "weights.bin", 1), "weights.bin holds 1 bytes, expected at least"),
         (lambda twin: os.truncate(twin / "recommend.onnx", 99), "recommend.onnx is cut off or no ONNX graph"),
+        (lambda twin: os.truncate(twin / "recommend.onnx", 1 << 40), "recommend.onnx is cut off or no ONNX graph"),
         (lambda twin: moved(twin, "../weights.bin"), "keeps tensors in '../weights.bin', expected a file in the same"),
         (lambda twin: moved(twin, "/etc/passwd"), "keeps tensors in '/etc/passwd', expected a file in the same"),
     ],
-    ids=["missing", "cut off", "graph cut off", "above", "elsewhere"],
+    ids=["missing", "cut off", "graph cut off", "graph of a hole", "above", "elsewhere"],
 )
 def test_a_twin_that_is_not_whole_does_not_load(version, harm, sentence):
     harm(version / TWIN)
