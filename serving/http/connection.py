@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+import time
+from functools import partial
 
-from serving.http.line import UNSEEN, Host, Line
+from serving.http.inbox import Inbox
+from serving.http.line import CONTINUE, Host, Line
 from serving.http.messages import HTML, JSON, Request, page
-from serving.http.parser import HANG_UP, RequestParser
+from serving.http.parser import HANG_UP
 
 log = logging.getLogger("triptych.http")
 
-AHEAD = 1 << 20
-"""Bytes of requests sent ahead beyond which no more is read until some are answered."""
+TURN_SECONDS = 0.001
+"""How long one client is served at a time, of what it has sent ahead, before others have their turn."""
 
 
 class Connection(Line):
@@ -21,52 +23,42 @@ class Connection(Line):
 
     def __init__(self, server: Host) -> None:
         super().__init__(server)
-        self._parser = RequestParser(server.limits, self._begun, self._whole)
-        self._queue: deque[Request] = deque()
-        self._current: Request | None = None
+        self._inbox = Inbox(server.limits, self._begun)
+        self._parser = self._inbox.parser
         self._answering = False  # inside _answer's loop
-        self._blocked = False  # the client does not read what it is sent
-        self._ended = False  # the last byte is written: whatever still comes is dropped
-        self._aborted = False
+        self._again: asyncio.Handle | None = None  # its loop goes on when others have had their turn
         self._left = False  # the client has closed its side, and perhaps is gone
-        self._ahead = 0  # bytes of the whole requests that wait or are being answered
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless there are too many connections already."""
         self._transport = transport
         self._server.connections.add(self)
-        if len(self._server.connections) > self._limits.connections:
+        if not self._server.make_room():
             self._write(503, HTML, page(503), close=True)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what is still owed."""
         self._ended = True
         self._give_up()
+        if self._again:
+            self._again.cancel()
         self._parser.close()
         self._server.hold(self, 0)
         self._server.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse, and answer what is whole."""
-        if self._ended or self._parser.refused:
-            return
-        self._parser.feed(data)
-        if self._parser.expects_continue and self._current is None and not self._queue:
-            self._parser.expects_continue = False
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        self._answer()
+        if not self._ended and not self._parser.refused:
+            self._inbox.add(data)
+            self._answer()
 
     def eof_received(self) -> bool:
-        """Keep a half-closed connection for a while if an answer is owed: that it is closed in full cannot be seen."""
+        """Keep a half-closed connection for a while if an answer is owed; `_probe` tells whether it is closed whole."""
         self._left = True
         self.deadline = min(self.deadline, self._server.loop.time() + self._limits.linger_seconds)
-        return self._current is not None and not self._ended
-
-    def pause_writing(self) -> None:
-        """Stop reading from a client that does not read."""
-        self._blocked = True
-        self._wait(self._limits.answer_seconds)
-        self._read(False)
+        if self._current is not None and self._current.interim and not self._blocked and not self._ended:
+            self._probe()
+        return bool(self._current or self._again) and not self._ended
 
     def resume_writing(self) -> None:
         """Go on where `pause_writing` stopped."""
@@ -81,7 +73,7 @@ class Connection(Line):
         request, self._current = self._current, None
         if self._ended or request is None:
             return
-        self._ahead -= len(request.body)
+        self._inbox.answered(request)
         close = not request.keep_alive or self._server.draining or kind == HTML
         self._write(status, kind, None if request.method == b"HEAD" else body, close=close)
         if not self._answering:
@@ -101,7 +93,7 @@ class Connection(Line):
 
     def close_if_idle(self) -> None:
         """Close the connection unless it is owed an answer."""
-        if self._current is None and not self._queue and not self._parser.reading and not self._ended:
+        if self._current is None and not self._inbox.waiting and not self._parser.reading and not self._ended:
             self._end()
 
     def abort(self) -> None:
@@ -123,30 +115,35 @@ class Connection(Line):
         if self._current is None:
             self._wait(self._limits.request_seconds)
 
-    def _whole(self, request: Request) -> None:
-        self._queue.append(request)
-        self._ahead += len(request.body)
-
     def _answer(self, *, moved: bool = False) -> None:
-        """Hand the waiting requests over, one after the other; a loop, as thousands may be answered on the spot.
+        """Hand the waiting requests over, one after the other, for a short while: others have their turn then.
 
-        Args:
-            moved: Whether the client is one step further, so that a new time begins for it.
+        Once the client has ``moved`` a step further, a new time begins for it.
         """
-        self._answering = True
-        while self._queue and self._current is None and not self._blocked and not self._ended:
-            self._current = request = self._queue.popleft()
-            self._wait(self._limits.linger_seconds if self._left else self._limits.answer_seconds)
-            moved = True
-            try:
-                self._server.handler(request, self.respond)
-            except Exception:
-                log.exception("%r %r failed", request.method, request.target)
-                self.respond(500, JSON, b'{\n    "error": "Internal error"\n}')
+        if self._again:
+            self._again.cancel()
+        self._answering, self._again = True, None
+        end = time.monotonic() + TURN_SECONDS
+        while not self._ended and (handed := self._step()) is not None:
+            moved = moved or handed
+            if time.monotonic() > end:
+                self._again = self._server.loop.call_soon(partial(self._answer, moved=moved))
+                break
         self._answering = False
-        if self._ended or self._current is not None or self._blocked:
-            self._read(len(self._queue) <= self._limits.pipelined and self._ahead <= AHEAD and not self._blocked)
-        elif self._parser.refused and not self._queue:
+        self._settle(moved)
+
+    def _step(self) -> bool | None:
+        """Hand the next request over, or parse some more; say whether it was a request, None where there is neither."""
+        if self._inbox.waiting and self._current is None and not self._blocked:
+            self._hand_over(self._inbox.waiting.popleft())
+            return True
+        return False if self._inbox.parse() else None
+
+    def _settle(self, moved: bool) -> None:
+        """Read on or not, or end, as it is with what came."""
+        if self._ended or self._current is not None or self._blocked or self._again:
+            self._read(self._inbox.takes_more and not self._blocked)
+        elif self._parser.refused and not self._inbox.waiting:
             self._refuse()
         elif self._left:
             self._end()
@@ -154,27 +151,32 @@ class Connection(Line):
             if moved:
                 self._wait(self._limits.request_seconds if self._parser.reading else self._limits.idle_seconds)
             self._read(True)
-        self._count()
+            if self._parser.expects_continue:
+                self._parser.expects_continue = False
+                self._transport.write(CONTINUE)
+        self._hold(self._inbox.size)
 
-    def _count(self) -> None:
-        unread = self._transport.get_write_buffer_size() if self._blocked else 0
-        size = 0 if self._aborted else self._parser.held + self._ahead + unread
-        if size > UNSEEN or self.held:
-            self._server.hold(self, size if size > UNSEEN else 0)
+    def _hand_over(self, request: Request) -> None:
+        self._current = request
+        self._wait(self._limits.linger_seconds if self._left else self._limits.answer_seconds)
+        try:
+            self._server.handler(request, self.respond)
+        except Exception:
+            log.exception("%r %r failed", request.method, request.target)
+            self.respond(500, JSON, b'{\n    "error": "Internal error"\n}')
 
     def _give_up(self) -> None:
         """Tell those at work that nobody waits for it."""
-        for request in (self._current, *self._queue):
-            if request is not None:
-                request.gone = True
-        self._current, self._ahead = None, 0
-        self._queue.clear()
+        if self._current is not None:
+            self._current.leave()
+        self._current = None
+        self._inbox.clear()
 
     def _write(self, status: int, kind: bytes, body: bytes | None, *, close: bool) -> None:
         self._send(status, kind, body, close=close)
         if close:
             self._end()
-            self._count()
+            self._hold(self._inbox.size)
 
     def _refuse(self) -> None:
         if self._parser.refused == HANG_UP:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any, Protocol
 
-from serving.http.messages import Handler, Limits, reason
+from serving.http.messages import Handler, Limits, Request, reason
 
 LARGE = 64 << 10
 """Bytes of a body that are not copied once more to be sent together with the head."""
 
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+PROBE_SECONDS = 0.05
+"""How long the system of a client that is gone may take to say so to whoever wrote to it."""
 
 UNSEEN = 16 << 10
 """Bytes up to which what is kept for a connection is not counted: the honest are never asked to give way."""
@@ -29,6 +35,9 @@ class Host(Protocol):
 
     def hold(self, connection: Line, size: int) -> None:
         """Take note of how many bytes are kept for a connection."""
+
+    def make_room(self) -> bool:
+        """End clients that have been waited for too long where there are too many; say whether one more has room."""
 
     limits: Limits
     handler: Handler
@@ -52,9 +61,23 @@ class Line(asyncio.Protocol):
         self._limits = server.limits
         self._transport: Any = None
         self._stopped_reading = False
+        self._current: Request | None = None  # the one that is being answered
+        self._blocked = False  # the client does not read what it is sent
+        self._ended = False  # the last byte is written: whatever still comes is dropped
+        self._aborted = False
         self.held = 0
-        self.deadline = 0.0
+        self.deadline = self._since = 0.0
         self._wait(self._limits.idle_seconds)
+
+    def pause_writing(self) -> None:
+        """Stop reading from a client that does not read."""
+        self._blocked = True
+        self._wait(self._limits.answer_seconds)
+        self._read(False)
+
+    def waited(self, now: float) -> float:
+        """Return for how long the client has been waited for, to ask or to send the rest; 0: it waits itself."""
+        return 0.0 if self._current is not None or self._blocked else now - self._since
 
     def expire(self) -> None:
         """End what is past its time."""
@@ -82,6 +105,27 @@ class Line(asyncio.Protocol):
         else:
             self._transport.write(head % values + (body or b""))
 
+    def _hold(self, size: int) -> None:
+        """Tell the server how much is kept: so many bytes of requests, and what is not read of the answers."""
+        size += self._transport.get_write_buffer_size() if self._blocked else 0
+        size = 0 if self._aborted or size <= UNSEEN else size
+        if size or self.held:
+            self._server.hold(self, size)
+
+    def _probe(self) -> None:
+        """Write to a client that has ended its side, which HTTP/1.1 allows at any time before the answer.
+
+        One that is there reads on; of one that is gone the system answers with a reset.
+        """
+        self._transport.write(CONTINUE)
+        self._server.loop.call_later(PROBE_SECONDS, self._look_again)
+
+    def _look_again(self) -> None:
+        if self._transport.is_closing():  # answered meanwhile, and perhaps gone
+            return
+        if self._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.abort()
+
     def _read(self, on: bool) -> None:
         if on == self._stopped_reading and not self._transport.is_closing():
             self._stopped_reading = not on
@@ -91,4 +135,5 @@ class Line(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def _wait(self, seconds: float) -> None:
-        self.deadline = self._server.loop.time() + seconds
+        self._since = self._server.loop.time()
+        self.deadline = self._since + seconds

@@ -19,6 +19,7 @@ class Limits:
 
     Attributes:
         request_seconds: from a request's first byte to its last.
+        patience_seconds: so long a client may be waited for even where others have no room.
         buffered: bytes of bodies that are not whole, requests that wait and answers that are not read.
     """
 
@@ -26,6 +27,7 @@ class Limits:
     headers: int = 64 << 10
     pipelined: int = 64
     buffered: int = 256 << 20
+    patience_seconds: float = 1.0
     idle_seconds: float = 60.0
     request_seconds: float = 30.0
     answer_seconds: float = 30.0
@@ -38,7 +40,10 @@ class Request:
     """A whole request: method, target as it was sent, body and its encoding, and whether the connection shall stay.
 
     Attributes:
+        interim: whether its sender knows answers that only say that one is coming, as HTTP/1.1 has them.
+        prepare: what is made of the unpacked body before it is read.
         gone: whether nobody waits for the answer any more: the client has left, or has been told that it took too long.
+        on_leave: to be called when that is so.
     """
 
     method: bytes
@@ -46,7 +51,17 @@ class Request:
     body: bytes
     encoding: bytes
     keep_alive: bool
+    interim: bool = True
+    prepare: Callable[[bytes], bytes] | None = None
     gone: bool = False
+    on_leave: Callable[[], object] | None = None
+
+    def leave(self) -> None:
+        """Note that nobody waits any more."""
+        self.gone = True
+        self.body = b""
+        if self.on_leave:
+            self.on_leave()
 
 
 Respond = Callable[[int, bytes, bytes], None]

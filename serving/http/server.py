@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from email.utils import formatdate
+from heapq import nsmallest
 from operator import attrgetter
 
 from serving.http.connection import Connection
 from serving.http.line import Line
 from serving.http.messages import Handler, Limits
+
+ROOM = 64
+"""Clients that are ended at once where there are too many: to find them, all are looked at."""
 
 
 class HttpServer:
@@ -39,6 +43,19 @@ class HttpServer:
         connection.held = size
         while size and self.buffered > self.limits.buffered:
             max(self.connections, key=attrgetter("held")).drop()
+
+    def make_room(self) -> bool:
+        """End clients that have been waited for too long where there are too many; say whether one more has room.
+
+        Else as many as there may be, with a byte now and then, would keep everybody out for as long as they like.
+        """
+        if len(self.connections) <= self.limits.connections:
+            return True
+        now = self.loop.time()
+        slow = [line for line in self.connections if line.waited(now) > self.limits.patience_seconds]
+        for line in nsmallest(ROOM, slow, key=attrgetter("deadline")):
+            line.abort()
+        return bool(slow)
 
     async def drain(self, seconds: float) -> None:
         """Close idle connections, let the others finish, give up after ``seconds``."""
