@@ -48,9 +48,18 @@ def large_requests() -> Iterator[bytes]:
     yield body("recommend_from", items=[[film] * 60_000], k=[10])
     yield body("recommend_from", items=[[film] * 5000] * 150, k=[10] * 150)
     yield body("recommend", user_id=["42"], k=[10], exclude=[[film] * 100_000], unseen=[False])
+    yield _within([["genre:0"] * 100_000])
+    yield _within([["genre:0"] * 4000])
     yield b'{"instances":[' + b",".join([b"1"] * 120_000) + b"]}"
     yield b'{"instances":["42"],"a":[' + b",".join([b"{}"] * 3_000_000) + b"]}"
     yield b'{"instances":["' + b":,[" * 3_000_000 + b'"]}'
+    yield b'{"instances":1,"inputs":' + b'{"a":' * 90_000 + b"1" + b"}" * 90_000 + b"}"
+    yield b'{"instances":["42"' + b" " * (15 * MB) + b"x"
+    yield b'{"instances":["' + rb"\u00e9" * 2_500_000 + b'"]} x'
+
+
+def _within(tags: list[list[str]]) -> bytes:
+    return body("recommend_within", user_id=["42"], k=[10], exclude=[[""]], unseen=[False], among=[[""]], tags=tags)
 
 
 def no_attack(where: Where, seconds: float) -> Counter[str]:
@@ -113,9 +122,28 @@ def long_targets(where: Where, seconds: float) -> Counter[str]:
     return _threads(2, ask)
 
 
+def costly_targets(where: Where, seconds: float) -> Counter[str]:
+    """Ask for targets of 60 KB that are no URI, and could be divided into host and path in many ways."""
+    target = b"http://" + b"a" * 30_000 + b"/" + b"b" * 30_000 + b'"'
+    sent = b"GET " + target + b" HTTP/1.1\r\nConnection: close\r\n\r\n"
+    return _threads(2, lambda number: sum((_exchange(where[0], sent) for _ in _until(seconds)), Counter()))
+
+
+def endless_headers(where: Where, seconds: float) -> Counter[str]:
+    """Begin a header on each of sixteen connections, and never end it."""
+    return _keep(where, seconds, 16, b"GET / HTTP/1.1\r\nA: " + b"x" * (60 * MB))
+
+
+def sent_ahead(where: Where, seconds: float) -> Counter[str]:
+    """Send thousands of small requests ahead, each of which takes as long as any that has no body."""
+    one = f"GET /v1/models/{MODEL}/metadata HTTP/1.1\r\n".encode()
+    sent = (one + b"\r\n") * 2000 + one + b"Connection: close\r\n\r\n"
+    return _threads(4, lambda number: sum((_exchange(where[0], sent) for _ in _until(seconds)), Counter()))
+
+
 def one_byte_at_a_time(where: Where, seconds: float) -> Counter[str]:
-    """Hold as many connections as there may be, with a byte now and then."""
-    return asyncio.run(_trickle(where[0], 4000, seconds))
+    """Hold more connections than there may be, with a byte now and then."""
+    return asyncio.run(_trickle(where[0], 5000, seconds))
 
 
 def grpc_bombs(where: Where, seconds: float) -> Counter[str]:
@@ -134,6 +162,7 @@ def grpc_bombs(where: Where, seconds: float) -> Counter[str]:
             exclude=(types_pb2.DT_STRING, [10_000, 1], [""]),
             unseen=(types_pb2.DT_BOOL, [10_000], [True]),
         ),
+        b"".join(b"\x12\x0a\x0a\x06%06x\x12\x00" % number for number in range(340_000)),
     ]
 
     def ask(number: int) -> Counter[str]:
@@ -191,6 +220,9 @@ ATTACKS: dict[str, Callable[[Where, float], Counter[str]]] = {
         tiny_chunks,
         readers_that_do_not_read,
         long_targets,
+        costly_targets,
+        endless_headers,
+        sent_ahead,
         one_byte_at_a_time,
         grpc_bombs,
         grpc_calls_without_a_message,

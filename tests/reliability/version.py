@@ -17,6 +17,7 @@ from export.waist.factorized import Factorized
 
 MODEL = "attacked"
 USERS, ITEMS, COMPONENTS, RATINGS = 943, 1664, 64, 100_000
+TAGS = 18  # genres, the commonest of which nearly half of the items have
 
 
 def write_models(folder: Path) -> Path:
@@ -24,7 +25,10 @@ def write_models(folder: Path) -> Path:
     rng = np.random.default_rng(42)
     users, items = [str(user + 1) for user in range(USERS)], [f"Film {item}, The (1990)" for item in range(ITEMS)]
     drawn = np.unique(rng.integers(0, USERS * ITEMS, RATINGS))
-    known = Interactions.from_ids([users[one // ITEMS] for one in drawn], [items[one % ITEMS] for one in drawn])
+    tags = {name: tuple(f"genre:{tag}" for tag in range(TAGS) if rng.random() < 0.45 / (1 + tag)) for name in items}
+    known = Interactions.from_ids(
+        [users[one // ITEMS] for one in drawn], [items[one % ITEMS] for one in drawn], item_tags=tags
+    )
     vectors = [rng.normal(size=(len(names), COMPONENTS)).astype(np.float32) for names in (known.users, known.items)]
     model = Factorized(
         user_vectors=vectors[0],

@@ -20,7 +20,12 @@ LIMIT = 35.0
 
 @dataclass(frozen=True, kw_only=True)
 class Honest:
-    """What an honest client saw: answers, refusals because the server is full, everything else, and its waits in s."""
+    """What an honest client saw: answers, refusals because the server is full, everything else, and its waits in s.
+
+    Attributes:
+        server: the longest wait without what the client itself stood in the queue for a core, ready to read its
+            answer: attacker, server and client share the machine, and that part is not the server's.
+    """
 
     answered: int
     full: int
@@ -28,6 +33,7 @@ class Honest:
     p50: float
     p99: float
     longest: float
+    server: float
 
 
 class Witness:
@@ -60,10 +66,11 @@ class Witness:
 def _ask(port: int, model: str, ending: Any, reports: Any) -> None:
     body = json.dumps({"instances": ["42"]})
     waits: list[float] = []
+    served: list[float] = []
     full = failed = 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT)
     while not ending.is_set():
-        start = time.perf_counter()
+        start, queued = time.perf_counter(), _queued()
         try:
             connection.request("POST", f"/v1/models/{model}:predict", body)
             answer = connection.getresponse()
@@ -74,12 +81,20 @@ def _ask(port: int, model: str, ending: Any, reports: Any) -> None:
             failed += 1
             connection.close()
         waits.append(time.perf_counter() - start)
+        served.append(waits[-1] - (_queued() - queued))
         if len(waits) == 1:
             reports.send(None)
         time.sleep(PAUSE)
     p50, p99 = np.percentile(waits, [50, 99]).tolist()
     answered = len(waits) - full - failed
-    reports.send({"answered": answered, "full": full, "failed": failed, "p50": p50, "p99": p99, "longest": max(waits)})
+    seen = {"answered": answered, "full": full, "failed": failed, "p50": p50, "p99": p99}
+    reports.send({**seen, "longest": max(waits), "server": max(served)})
+
+
+def _queued() -> float:
+    """Return for how many seconds this process has been ready to run and had no core."""
+    with open("/proc/self/schedstat", encoding="ascii") as file:
+        return float(file.read().split()[1]) / 1e9
 
 
 def megabytes(process: psutil.Process) -> float:
