@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol, TypeVar
 
 from serving.api.observer import Observer
-from serving.api.predict import Asked, Predictor, as_json, finish, metadata_json, status_response, verify_inputs
+from serving.api.predict import as_json, finish, metadata_json, status_response, verify_inputs
+from serving.api.predictor import Asked, Predictor
 from serving.api.routes import Route, route
+from serving.api.threads import in_thread, stay
 from serving.engines.budget import Share
 from serving.engines.engine import Servable, Signature
 from serving.engines.rows import price
@@ -38,8 +38,6 @@ MANY = 8 << 10
 
 T = TypeVar("T")
 
-log = logging.getLogger("triptych.rest")
-
 
 class Host(Protocol):
     """What an exchange needs of the API that it belongs to."""
@@ -47,13 +45,24 @@ class Host(Protocol):
     predictor: Predictor
     observer: Observer
     body_limit: int
-    loop: asyncio.AbstractEventLoop
 
 
 class Exchange:
     """One request of the API, from its route to its answer."""
 
-    __slots__ = ("_api", "_request", "_respond", "_route", "_rows", "_servable", "_share", "_signature", "_start")
+    __slots__ = (
+        "_api",
+        "_pools",
+        "_request",
+        "_respond",
+        "_route",
+        "_rows",
+        "_servable",
+        "_share",
+        "_signature",
+        "_size",
+        "_start",
+    )
 
     _route: Route
     _servable: Servable
@@ -61,9 +70,11 @@ class Exchange:
 
     def __init__(self, api: Host, request: Request, respond: Respond) -> None:
         self._api = api
+        self._pools = api.predictor.pools
         self._request = request
         self._respond = respond
         self._rows = False
+        self._size = 0
         self._share = Share(api.predictor.account)
         self._start = time.perf_counter()
 
@@ -73,31 +84,32 @@ class Exchange:
             self._route = route(self._request.method, target)
             verb = self._route.verb
             if verb == "predict" and len(self._request.body) <= LARGE and not self._request.encoding:
-                self._read(self._body())
+                self._go_on(self._read())
             elif verb == "predict":
-                self._in_thread(self._decode, self._submit)
+                self._in_thread(self._pools.bodies, self._read, self._go_on)
             elif verb in ("classify", "regress"):
-                self._in_thread(self._examples, self._reply)
+                self._in_thread(self._pools.exact, self._examples, self._reply)
             else:
                 self._reply(metadata_json(self._find()) if verb == "metadata" else self._status())
         except Refusal as refusal:
             self._refuse(refusal)
 
-    def _read(self, body: bytes) -> None:
-        """Read a body at once, unless only the exact reader can and it is not small enough for that."""
-        decoded = json_requests.quick(body, self._inputs)
-        if decoded is None and len(body) > EXACT:
-            self._in_thread(lambda: self._exact(body), self._submit)
-        else:
-            self._submit(decoded or self._exact(body))
-
-    def _exact(self, body: bytes) -> json_requests.Decoded:
-        self._share.need(CAREFUL * self._share.held)
-        return json_requests.exact(body, self._inputs)
-
-    def _decode(self) -> json_requests.Decoded:
+    def _read(self) -> tuple[bytes, Asked | None]:
         body = self._body()
-        return json_requests.quick(body, self._inputs) or self._exact(body)
+        decoded = json_requests.quick(body, self._inputs)
+        return body, decoded and self._asked(decoded)
+
+    def _go_on(self, read: tuple[bytes, Asked | None]) -> None:
+        """Run what was read; what only the exact reader can is read by it, in its thread unless it is very small."""
+        body, asked = read
+        if asked is None and len(body) > EXACT:
+            self._in_thread(self._pools.exact, lambda: self._exact(body), self._submit)
+        else:
+            self._submit(asked or self._exact(body))
+
+    def _exact(self, body: bytes) -> Asked:
+        self._share.need(CAREFUL * self._share.held)
+        return self._asked(json_requests.exact(body, self._inputs, lambda: stay(self._request)))
 
     def _inputs(self, signature: str) -> dict[str, int]:
         """Find the version and the signature, in the midst of decoding: what is asked for decides what may be given."""
@@ -108,26 +120,30 @@ class Exchange:
         self._signature = found
         return found.inputs
 
-    def _submit(self, decoded: json_requests.Decoded) -> None:
+    def _asked(self, decoded: json_requests.Decoded) -> Asked:
         verify_inputs(self._signature, decoded.inputs)
         self._rows = decoded.rows
-        cost = price(self._signature, decoded.inputs)
-        self._share.need(cost + len(self._request.body) // TEXT)
-        asked = Asked(self._servable, self._signature, decoded.inputs, cost)
+        cost = price(self._signature, decoded.inputs, size=self._size)
+        self._share.need(cost.request)
+        return Asked(self._servable, self._signature, decoded.inputs, cost)
+
+    def _submit(self, asked: Asked) -> None:
         self._api.predictor.submit(asked, self._request, self._done)
 
     def _done(self, outcome: Outputs | Refusal) -> None:
         try:
             outputs = finish(outcome, self._signature.outputs)
             if sum([array.size for array in outputs.values()]) > MANY:
-                self._in_thread(lambda: json_replies.encode(outputs, rows=self._rows), self._reply)
+                self._in_thread(self._pools.bodies, lambda: json_replies.encode(outputs, rows=self._rows), self._reply)
             else:
                 self._reply(json_replies.encode(outputs, rows=self._rows))
         except Refusal as refusal:
             self._refuse(refusal)
 
     def _examples(self) -> bytes:
-        return examples.answer(self._route.verb, self._body(), self._find)
+        body, share = self._body(), self._share
+        share.need(CAREFUL * share.held)
+        return examples.answer(self._route.verb, body, self._find, lambda more: share.need(share.held + more))
 
     def _find(self) -> Servable:
         where = self._route
@@ -144,37 +160,16 @@ class Exchange:
             Refusal: there are too many, or unpacked, it is larger than a body may be.
         """
         packed, body = b"gzip" in self._request.encoding, self._request.body
+        stay(self._request)
         body = unpacked(body, limit=self._api.body_limit) if packed else body
-        if len(body) > EXACT:  # else it is read before anything else is, and then paid for by what was in it
+        self._size = len(body)
+        if self._size > EXACT:  # else it is read before anything else is, and then paid for by what was in it
             enough = self._api.predictor.account.budget.request
-            self._share.need(count_values(body, enough=enough) + len(body) // TEXT)
-        return body
+            self._share.need(count_values(body, enough=enough) + self._size // TEXT)
+        return self._request.prepare(body) if self._request.prepare else body
 
-    def _in_thread(self, work: Callable[[], T], then: Callable[[T], None]) -> None:
-        """Do the work in a thread, and what follows on the event loop."""
-
-        def finished(future: Future[T]) -> None:
-            self._api.loop.call_soon_threadsafe(follow, future)
-
-        def follow(future: Future[T]) -> None:
-            try:
-                then(future.result())
-            except Refusal as refusal:
-                self._refuse(refusal)
-            except MemoryError:
-                self._refuse(Refusal(Code.RESOURCE_EXHAUSTED, "there is no memory left for this request: try again"))
-            except Exception:
-                log.exception("%s failed", self._route)
-                self._refuse(Refusal(Code.INTERNAL, "Internal error"))
-            finally:
-                del future  # it holds the refusal, whose traceback holds this frame, and with it the body
-
-        def unless_gone() -> T:
-            if self._request.gone:
-                raise Refusal(Code.CANCELLED, "the caller is gone")
-            return work()
-
-        self._api.predictor.pools.bodies.submit(unless_gone).add_done_callback(finished)
+    def _in_thread(self, pool: ThreadPoolExecutor, work: Callable[[], T], then: Callable[[T], None]) -> None:
+        in_thread(pool, self._request, work, then, self._refuse)
 
     def _reply(self, body: bytes) -> None:
         self._share.release()

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from serving.api.exchange import Exchange
 from serving.api.observer import Observer
-from serving.api.predict import Predictor
+from serving.api.predictor import Predictor
 from serving.api.routes import METHODS, in_api, split
 from serving.http.messages import HTML, UNTYPED, Request, Respond, page
 
 
 class RestApi:
-    """The handler of every HTTP request; runs on the event loop it is made in."""
+    """The handler of every HTTP request; runs on the event loop."""
 
     def __init__(self, predictor: Predictor, observer: Observer, *, body_limit: int) -> None:
         self.predictor = predictor
         self.observer = observer
         self.body_limit = body_limit
-        self.loop = asyncio.get_running_loop()
 
     def __call__(self, request: Request, respond: Respond) -> None:
         """Answer a request, now or when its batch has run."""

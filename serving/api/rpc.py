@@ -16,7 +16,8 @@ from typing import TypeVar
 import grpc
 
 from serving.api.observer import Observer
-from serving.api.predict import SIGNATURE_DEF, Asked, Predictor, finish, model_spec, signature_map, status_response
+from serving.api.predict import SIGNATURE_DEF, finish, model_spec, signature_map, status_response
+from serving.api.predictor import Asked, Predictor
 from serving.api.rpc_predict import Notes, answer, find, parse, prepare
 from serving.engines.budget import Share
 from serving.engines.waiting import Outputs

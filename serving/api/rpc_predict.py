@@ -6,17 +6,22 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from serving.api.predict import Asked, find_signature, model_spec, read_inputs, verify_filter
+from serving.api.predict import find_signature, model_spec, read_inputs, verify_filter
+from serving.api.predictor import Asked
 from serving.engines.budget import Share
 from serving.engines.engine import Servable, check_dtypes
 from serving.engines.rows import price
 from serving.engines.waiting import Outputs
 from serving.proto import serving_pb2
 from serving.repository.repository import Repository
-from serving.wire.error_codes import invalid
-from serving.wire.tensors import TEXT, elements, to_proto
+from serving.wire.error_codes import Code, Refusal, invalid
+from serving.wire.fields import count_fields
+from serving.wire.tensors import TEXT, elements, write
 
 M = TypeVar("M", bound=Message)
+
+MOST_FIELDS = 1024
+"""Fields of a message's outermost level: every input, output and metadata field that anyone asks for is one."""
 
 
 class Notes:
@@ -34,13 +39,14 @@ def prepare(repository: Repository, data: bytes, notes: Notes, share: Share) -> 
     servable = find(repository, request, notes)
     signature = find_signature(servable, request.model_spec.signature_name)
     notes.signature = signature.name
-    text = len(data) // TEXT
-    share.need(text + sum(elements(request.inputs[name]) for name in signature.inputs if name in request.inputs))
+    share.need(
+        len(data) // TEXT + sum(elements(request.inputs[name]) for name in signature.inputs if name in request.inputs)
+    )
     inputs = read_inputs(signature, request.inputs)
     names = verify_filter(signature, request.output_filter)
     check_dtypes(signature, inputs)
-    cost = price(signature, inputs)
-    share.need(cost + text)
+    cost = price(signature, inputs, size=len(data))
+    share.need(cost.request)
     return Asked(servable, signature, inputs, cost), names
 
 
@@ -48,7 +54,7 @@ def answer(asked: Asked, outputs: Outputs) -> bytes:
     """Write the answer to a Predict request."""
     response = serving_pb2.PredictResponse(model_spec=model_spec(asked.servable, asked.signature.name))
     for name, array in outputs.items():
-        response.outputs[name].CopyFrom(to_proto(array))
+        write(array, response.outputs[name])
     return bytes(response.SerializeToString())
 
 
@@ -71,6 +77,10 @@ def find(
 
 def parse(kind: type[M], data: bytes) -> M:
     """Parse a message, or refuse it."""
+    # A field has two bytes and more.
+    if len(data) > 2 * MOST_FIELDS and count_fields(data, enough=MOST_FIELDS) > MOST_FIELDS:
+        text = f"the {kind.__name__} has more than {MOST_FIELDS} fields (inputs, outputs asked for, metadata fields)"
+        raise Refusal(Code.RESOURCE_EXHAUSTED, text)
     message = kind()
     try:
         message.ParseFromString(data)

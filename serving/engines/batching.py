@@ -30,6 +30,12 @@ MAX_WAITING = 4096
 INLINE_SECONDS = 0.002
 """A run foreseen to take longer leaves the event loop for a thread: that costs 0.05 ms, a blocked loop everyone."""
 
+LONG_SECONDS = 0.05
+"""What is foreseen to take longer, with several rows in slices, leaves the queue to the others."""
+
+THREADS = min(4, os.cpu_count() or 1)
+"""Runs of one signature at a time beside those on the event loop: a thread for each core, up to four."""
+
 SIZE = 64
 """Elements that make a run as long as one more row does, roughly: what foresees how long a run will take."""
 
@@ -38,34 +44,46 @@ class Batcher:
     """Runs one signature of a loaded version for whoever asks, on the loop it is made in; ``ran`` hears of each run."""
 
     def __init__(
-        self, signature: Signature, pool: ThreadPoolExecutor, *, join: bool, ran: Callable[..., None] | None = None
+        self,
+        signature: Signature,
+        pool: ThreadPoolExecutor,
+        *,
+        join: bool,
+        threads: int = THREADS,
+        ran: Callable[..., None] | None = None,
     ) -> None:
         self._signature = signature
         self._ran = ran
         self._loop = asyncio.get_running_loop()
         self._pool = pool
         self._join = join
+        self._threads = threads
         self._known = by_rows.in_contract(signature)
         self._queue: deque[Waiting] = deque()
         self._running = 0
         self._planned = False
         self._pace = signature.seconds  # what a row takes, smoothed; infinite: not known yet
 
-    def submit(self, inputs: dict[str, Array], price: int, caller: Caller, done: Done) -> None:
+    def takes_long(self, price: by_rows.Price) -> bool:
+        """Foresee whether one row's run holds up those behind it for too long: it is to wait in a queue of its own."""
+        return LONG_SECONDS < self._pace * ((SIZE + price.row) // SIZE) < math.inf
+
+    def submit(self, inputs: dict[str, Array], price: by_rows.Price, caller: Caller, done: Done) -> None:
         """Run the signature on these inputs, together with whatever else has arrived by the end of this loop turn."""
         if len(self._queue) >= MAX_WAITING:
             done(Refusal(Code.RESOURCE_EXHAUSTED, f"{MAX_WAITING} requests already wait for this signature"))
             return
         rows, even = by_rows.rows_of(self._signature, inputs) if self._known else (0, False)
         since = time.perf_counter() if self._ran else 0.0
-        self._queue.append(Waiting(inputs, rows, even and self._join, price // (rows or 1), done, caller, since))
-        if not self._planned and self._running < _THREADS:
+        elements = price.row if rows else price.request
+        self._queue.append(Waiting(inputs, rows, even and self._join, elements, done, caller, since))
+        if not self._planned and self._running < self._threads:
             self._planned = True
             self._loop.call_soon(self._start)
 
     def _start(self) -> None:
         self._planned = False
-        while self._queue and self._running < _THREADS:
+        while self._queue and self._running < self._threads:
             batch = self._take()
             if not batch:
                 continue
@@ -172,11 +190,3 @@ class Batcher:
 
 def _count(one: Waiting) -> int:
     return one.rows or math.prod(next(iter(one.inputs.values())).shape[:1])
-
-
-_THREADS = min(4, os.cpu_count() or 1)
-
-
-def new_pool(name: str) -> ThreadPoolExecutor:
-    """Return threads for one kind of work: graphs and bodies have their own, so that neither waits for the other."""
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix=name)

@@ -7,12 +7,13 @@ nothing is known but its shapes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from serving import contract
 from serving.engines.engine import Signature
-from serving.wire.tensors import KINDS, Array
+from serving.wire.tensors import KINDS, TEXT, Array
 
 MAX_ROWS = 256
 """Rows of one run, at most."""
@@ -29,6 +30,9 @@ GATHERED = 16
 SCANNED = 1024
 """Items of the catalogue that one element stands for, as every row is compared with each of them."""
 
+LISTED = 8
+"""Places in the lists of tags that one element stands for: the graph has some 40 bytes for each at the same time."""
+
 
 def in_contract(signature: Signature) -> bool:
     """Tell whether a signature is one of the contract's, to the letter."""
@@ -39,22 +43,47 @@ def in_contract(signature: Signature) -> bool:
     return all(names.get(name) == _dtype(tensor) for name, tensor in known.inputs.items())
 
 
-def price(signature: Signature, inputs: Mapping[str, Array]) -> int:
-    """Return the elements a request stands for: what it gives, what is gathered and scanned for it, what it gets."""
-    elements, rows = 0, None
+class Price(NamedTuple):
+    """The elements that a request stands for, and those that one of its rows stands for in a run."""
+
+    request: int
+    row: int
+
+
+def price(signature: Signature, inputs: Mapping[str, Array], *, size: int = 0) -> Price:
+    """Return what a request of so many bytes stands for: what it gives, what is gathered and scanned for, what it gets.
+
+    What is only there while a run goes on is counted for one row, as `fits` bounds a run of several.
+    """
+    elements, rows = size // TEXT, None
     for array in inputs.values():
         elements += array.size
         if rows is None:
             rows = len(array) if array.ndim else 1
     rows = 1 if rows is None else rows
     if not signature.catalogue:
-        return elements + rows * signature.width
+        elements += rows * signature.width
+        return Price(elements, elements // (rows or 1))
     width, k = signature.width, inputs.get("k")
     if k is not None and k.size:
         width = min(max(int(k.max()), 1), signature.catalogue)
     if "items" in inputs:
         elements += (GATHERED - 1) * inputs["items"].size
-    return elements + rows * (width + signature.catalogue // SCANNED)
+    elements += rows * (width + signature.catalogue // SCANNED)
+    listed = _listed(signature, inputs)
+    return Price(elements + listed, elements // (rows or 1) + listed)
+
+
+def _listed(signature: Signature, inputs: Mapping[str, Array]) -> int:
+    """Return the elements that the lists of one row's tags stand for while they are compared.
+
+    The graph reads for each tag the items that have it, as many places for each as the commonest has: how common that
+    is in a version is not known here, but at most all items have it.
+    """
+    tags = inputs.get("tags")
+    if tags is None or tags.ndim != 2 or not any(tags.flat):  # padding has no list
+        return 0
+    return (tags.shape[1] + 1) * signature.catalogue // LISTED
 
 
 def rows_of(signature: Signature, inputs: Mapping[str, Array]) -> tuple[int, bool]:

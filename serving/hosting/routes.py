@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -40,7 +39,8 @@ class HostedRoutes:
             answers = self._model in self._repository.now.models()
             respond(200 if answers else 503, JSON, b"{}")
         elif path == self._predict and request.method == b"POST":
-            self._api(replace(request, target=self._target, body=_with_signature(request)), respond)
+            request.target, request.prepare = self._target, _with_signature
+            self._api(request, respond)
         else:
             self._api(request, respond)
 
@@ -53,12 +53,12 @@ def _choose(named: str, known: list[str]) -> str:
     return named or known[0]
 
 
-def _with_signature(request: Request) -> bytes:
-    if b'"parameters"' not in request.body or request.encoding:
-        return request.body
+def _with_signature(body: bytes) -> bytes:
+    if b'"parameters"' not in body:
+        return body
     try:
-        document: Any = orjson.loads(request.body)
+        document: Any = orjson.loads(body)
         name = document["parameters"]["signature_name"]
     except (ValueError, KeyError, TypeError):  # the API says what is wrong with it, if anything is
-        return request.body
+        return body
     return orjson.dumps({"signature_name": name, **document})

@@ -20,18 +20,18 @@ from serving.json.rapidjson import MISSING, Object
 from serving.json.values import base64_value, is_base64, lossless
 from serving.proto import serving_pb2
 from serving.wire.error_codes import Code, Refusal, invalid
-from serving.wire.tensors import Array, strings
+from serving.wire.tensors import TEXT, Array, strings
 
 
-def answer(verb: str, body: bytes, find: Callable[[], Servable]) -> bytes:
-    """Answer a classify or regress request.
+def answer(verb: str, body: bytes, find: Callable[[], Servable], need: Callable[[int], None]) -> bytes:
+    """Answer a classify or regress request; ``need`` is asked for the elements that reading it did not account for.
 
     Raises:
         Refusal: in the order of TensorFlow Serving's checks: JSON, examples, model, signature, values.
     """
     document = json_requests.parse(body)
     name = json_requests.signature_name(document)
-    serialized = _examples(document)
+    context, examples = _examples(document)
     servable = find()
     signature = servable.signature(name)
     if signature is None:
@@ -40,8 +40,10 @@ def answer(verb: str, body: bytes, find: Callable[[], Servable]) -> bytes:
         raise invalid("Expected one input Tensor.")
     check = _check_classify if verb == "classify" else _check_regress
     check(signature)
-    outputs = signature.run({"inputs": strings(serialized, (len(serialized),))})
-    results = _classes(outputs, len(serialized)) if verb == "classify" else _values(outputs, len(serialized))
+    count = len(examples)
+    need(count * (1 + signature.width + len(context) // TEXT))  # each has the whole context before it
+    outputs = signature.run({"inputs": strings([context + one for one in examples], (count,))})
+    results = _classes(outputs, count) if verb == "classify" else _values(outputs, count)
     return b'{\n    "results": [' + b", ".join(results) + b"\n    ]\n}"
 
 
@@ -73,8 +75,8 @@ def _debug(signature: Signature) -> str:
     return text_format.MessageToString(signature.definition, as_utf8=False)
 
 
-def _examples(document: Object) -> list[bytes]:
-    """Return each example serialized, behind the context's bytes: parsed as one message, the two are merged."""
+def _examples(document: Object) -> tuple[bytes, list[bytes]]:
+    """Return the context and each example serialized: one behind the other, parsed as one message, they are merged."""
     context = document.get(b"context")
     prefix = b"" if context is MISSING else _example(context)
     given = document.get(b"examples")
@@ -84,7 +86,7 @@ def _examples(document: Object) -> list[bytes]:
         raise _format(document, "Expecting 'examples' value to be an list/array")
     if not given:
         raise _format(document, "'examples' value is an empty array")
-    return [prefix + _example(one) for one in given]
+    return prefix, [_example(one) for one in given]
 
 
 def _format(document: Object, problem: str) -> Refusal:

@@ -21,6 +21,9 @@ from serving.wire.tensors import OF_NUMPY, Array, strings, type_name
 BYTES_SUFFIX = "_bytes"
 """An output whose name ends so holds bytes, not text: each value is written as ``{"b64": …}``."""
 
+PIECE = 16 << 10
+"""Values that are written at once."""
+
 
 def error(message: str) -> bytes:
     r"""Write a refusal.
@@ -28,7 +31,7 @@ def error(message: str) -> bytes:
     >>> error('no "x"').decode().splitlines()
     ['{', '    "error": "no \\"x\\""', '}']
     """
-    return b'{\n    "error": ' + json_text.quote(message.encode("utf-8", "surrogateescape")) + b"\n}"
+    return b'{\n    "error": ' + json_text.quote(json_text.cut(message).encode("utf-8", "surrogateescape")) + b"\n}"
 
 
 def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
@@ -73,14 +76,32 @@ def _check_rows(outputs: dict[str, Array]) -> None:
 
 
 def _fast(outputs: dict[str, Array], rows: bool) -> bytes:
-    columns = [_plain(array) for array in outputs.values()]
-    if not rows:
-        value: Any = dict(zip(outputs, columns, strict=True)) if len(outputs) > 1 else columns[0]
-        return orjson.dumps({"outputs": value}, option=orjson.OPT_SERIALIZE_NUMPY)
-    predictions: Any = columns[0]
+    if rows:
+        return b'{"predictions":' + _in_pieces(outputs) + b"}"
+    columns = [_in_pieces({name: array}) for name, array in outputs.items()]
+    if len(columns) == 1:
+        return b'{"outputs":' + columns[0] + b"}"
+    members = (orjson.dumps(name) + b":" + column for name, column in zip(outputs, columns, strict=True))
+    return b'{"outputs":{' + b",".join(members) + b"}}"
+
+
+def _in_pieces(outputs: dict[str, Array]) -> bytes:
+    """Write rows, some at a time: each piece holds everybody else up, and all that is made for it is freed again."""
+    size = sum([array.size for array in outputs.values()])
+    if size <= PIECE:
+        return _dumps(outputs)
+    rows = len(next(iter(outputs.values())))
+    step = max(1, PIECE * rows // size)
+    pieces = (_dumps({name: array[at : at + step] for name, array in outputs.items()}) for at in range(0, rows, step))
+    return b"[" + b",".join([piece[1:-1] for piece in pieces]) + b"]"
+
+
+def _dumps(outputs: dict[str, Array]) -> bytes:
+    columns: Any = [_plain(array) for array in outputs.values()]
+    rows = columns[0]
     if len(outputs) > 1:
-        predictions = [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
-    return orjson.dumps({"predictions": predictions}, option=orjson.OPT_SERIALIZE_NUMPY)
+        rows = [dict(zip(outputs, row, strict=True)) for row in zip(*columns, strict=True)]
+    return orjson.dumps(rows, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
 def _plain(array: Array) -> Any:

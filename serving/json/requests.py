@@ -49,12 +49,12 @@ def quick(body: bytes, find_inputs: FindInputs) -> Decoded | None:
     return _fast(body, document, find_inputs)
 
 
-def parse(body: bytes) -> Object:
-    """Parse a request's body, which must be a JSON object."""
+def parse(body: bytes, stay: Callable[[], None] = rapidjson.stay) -> Object:
+    """Parse a request's body, which must be a JSON object; see `rapidjson.parse` for ``stay``."""
     if not body:
         raise invalid("JSON Parse error: The document is empty")
     try:
-        document = rapidjson.parse(body)
+        document = rapidjson.parse(body, stay)
     except rapidjson.ParseError as error:
         raise invalid(f"JSON Parse error: {error}") from None
     if not isinstance(document, Object):
@@ -164,13 +164,13 @@ def _fits(flat: list[Any], dtype: int) -> bool:
     return False
 
 
-def exact(body: bytes, find_inputs: FindInputs) -> Decoded:
-    """Read a predict request as RapidJSON would, value by value.
+def exact(body: bytes, find_inputs: FindInputs, stay: Callable[[], None] = rapidjson.stay) -> Decoded:
+    """Read a predict request as RapidJSON would, value by value; see `rapidjson.parse` for ``stay``.
 
     Raises:
         Refusal: with TensorFlow Serving's text, in the order of its checks: JSON, signature, model, keys, values.
     """
-    document = parse(body)
+    document = parse(body, stay)
     name = signature_name(document)
     wanted = find_inputs(name)
     if not wanted:

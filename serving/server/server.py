@@ -11,16 +11,16 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from serving.api.observer import AccessLog, Observer, access
-from serving.api.predict import Pools, Predictor
+from serving.api.predictor import Predictor
 from serving.api.rest import RestApi
 from serving.api.rpc import RpcApi
+from serving.api.threads import Pools
 from serving.engines import engine
-from serving.engines.batching import new_pool
 from serving.engines.budget import Account, Budget
 from serving.errors import Failure
 from serving.hosting.platforms import Platform
@@ -37,6 +37,9 @@ from serving.version.find import no_versions
 
 DRAIN_SECONDS = 10.0
 """How long requests in flight may take to finish once the server is told to end."""
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the interpreter while others wait for it: the event loop asks several times a request."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,7 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
     Raises:
         Failure: there is nothing to serve, or a port is taken.
     """
+    sys.setswitchinterval(SWITCH_SECONDS)
     runner: Callable[..., None] = asyncio.run
     if sys.platform != "win32":
         import uvloop
@@ -106,15 +110,14 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
     memory.freeze()
     with (
         listen(config.host, config.rest_port, share=config.share_ports) as listening,
-        new_pool("graph") as graphs,
-        new_pool("body") as bodies,
+        Pools.open() as pools,
     ):
         await asyncio.to_thread(repository.start)
         try:
             if not repository.now.known():
                 raise Failure(f"nothing to serve: {_nothing_found(config)}")
-            pools, account = Pools(graphs=graphs, bodies=bodies), Account(config.budget)
-            predictor = Predictor(repository, pools, account, batching=config.batching, metrics=observer.metrics)
+            account, metrics = Account(config.budget), observer.metrics
+            predictor = Predictor(repository, pools, account, batching=config.batching, metrics=metrics)
             await _answer(config, predictor, observer, listening, ready, ending)
         finally:
             repository.stop()
@@ -192,8 +195,3 @@ def set_up_logging(*, access_log: AccessLog) -> None:
     if access_log == "json" and access.propagate:  # whole lines of JSON, which carry their own time
         access.propagate = False
         access.addHandler(logging.StreamHandler())
-
-
-def one_of_many(config: Config) -> Config:
-    """Return the configuration of one worker among several."""
-    return replace(config, workers=1, share_ports=True)

@@ -45,7 +45,7 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
         rest, rpc = (_reserve(config.host, port) for port in (config.rest_port, config.grpc_port))
         try:
             ports = {"rest_port": rest.getsockname()[1], "grpc_port": rpc.getsockname()[1]}
-            _supervise(replace(server.one_of_many(config), **ports), config.workers, ready, ending)
+            _supervise(replace(config, workers=1, share_ports=True, **ports), config.workers, ready, ending)
         finally:
             rest.close()
             rpc.close()

@@ -26,6 +26,9 @@ MAX_ELEMENTS = 1 << 26
 """A shape may ask for more elements than a message carries values; beyond this it is refused, as memory would end."""
 
 
+PIECE = 16 << 10
+"""Values that are written at once, as everybody else waits meanwhile."""
+
 TEXT = 64
 """Bytes of text that are counted for one element more: they are copied and widened as often as it is."""
 
@@ -100,18 +103,18 @@ def elements(proto: tensor_pb2.TensorProto) -> int:
     return size + repeated // TEXT
 
 
-def to_proto(array: Array) -> tensor_pb2.TensorProto:
+def write(array: Array, proto: tensor_pb2.TensorProto) -> None:
     """Write a tensor with its values in the typed field, as TensorFlow Serving does: readers without numpy use it."""
-    number = OF_NUMPY[array.dtype]
-    proto = tensor_pb2.TensorProto(dtype=number)
+    proto.dtype = number = OF_NUMPY[array.dtype]
     for size in array.shape:
         proto.tensor_shape.dim.add(size=size)
-    values = array.view(np.uint16) if array.dtype == np.float16 else array
-    flat = values.ravel().tolist()
-    if number == STRING:
-        flat = [value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in flat]
-    getattr(proto, KINDS[number].field).extend(flat)
-    return proto
+    values = (array.view(np.uint16) if array.dtype == np.float16 else array).ravel()
+    field = getattr(proto, KINDS[number].field)
+    for at in range(0, len(values), PIECE):
+        flat = values[at : at + PIECE].tolist()
+        if number == STRING:
+            flat = [value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value for value in flat]
+        field.extend(flat)
 
 
 def strings(values: list[Any], shape: tuple[int, ...]) -> Array:
@@ -131,10 +134,11 @@ def max_rank(dtype: int) -> int:
 
 
 def _shape(proto: tensor_pb2.TensorProto) -> tuple[int, ...] | None:
-    sizes = tuple(dim.size for dim in proto.tensor_shape.dim)  # they count even where unknown_rank is set
-    if len(sizes) > max_rank(proto.dtype) or any(size < 0 for size in sizes):
+    dims = proto.tensor_shape.dim  # they count even where unknown_rank is set
+    if len(dims) > max_rank(proto.dtype):  # 2 million fit into a message: none of them is looked at
         return None
-    return sizes
+    sizes = tuple(dim.size for dim in dims)
+    return None if any(size < 0 for size in sizes) else sizes
 
 
 def _content(proto: tensor_pb2.TensorProto, kind: Kind, size: int) -> Array | None:

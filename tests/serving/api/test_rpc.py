@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import grpc
@@ -15,8 +16,11 @@ from tensorboard.compat.proto import meta_graph_pb2
 from tensorboard.compat.proto import tensor_pb2 as tensorboard_pb2
 
 from serving.api.predict import read_inputs
+from serving.api.rpc_predict import parse
 from serving.engines.engine import Signature
-from serving.wire.error_codes import Refusal
+from serving.proto import serving_pb2
+from serving.wire.error_codes import Code, Refusal
+from serving.wire.tensors import elements, from_proto
 
 import export  # noqa: F401  isort: skip - before TensorFlow, which the official modules import
 
@@ -202,6 +206,28 @@ def test_the_health_service_says_serving(server, service):
 @given(st.binary(max_size=80))
 def test_no_message_is_the_servers_fault(server, data):
     assert refusal(server.raw, data)[0] in ("INVALID_ARGUMENT", "NOT_FOUND")
+
+
+def test_a_message_of_very_many_fields_is_refused_before_it_is_parsed(server):
+    entry = serving_pb2.PredictRequest()
+    entry.inputs["x"].SetInParent()
+    many = request("single").SerializeToString() + entry.SerializeToString() * 300_000
+    start = time.thread_time()
+    with pytest.raises(Refusal, match="the PredictRequest has more than 1024 fields") as caught:
+        parse(serving_pb2.PredictRequest, many)
+    assert caught.value.code == Code.RESOURCE_EXHAUSTED
+    assert time.thread_time() - start < 0.1
+    assert refusal(server.raw, many)[0] == "RESOURCE_EXHAUSTED"
+    assert refusal(server.raw, b"\x0a\x00" * 3000)[0] == "RESOURCE_EXHAUSTED"
+
+
+def test_a_shape_of_very_many_dimensions_is_no_tensor_and_none_of_them_is_looked_at():
+    tensor = tensorboard_pb2.TensorProto(dtype=FLOAT)
+    tensor.tensor_shape.MergeFromString(b"\x12\x00" * 1_000_000)
+    start = time.thread_time()
+    assert from_proto(tensor) is None
+    assert elements(tensor) == 0
+    assert time.thread_time() - start < 0.1
 
 
 SIZES = st.lists(st.integers(-2, 3) | st.just(1 << 33), max_size=4)

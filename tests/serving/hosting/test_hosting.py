@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import shutil
@@ -77,6 +78,9 @@ def test_the_routes_of_a_platform_answer_as_the_api_does(tiny_versions):
         with_parameters = {"instances": rows, "parameters": {"signature_name": "recommend"}}  # Vertex AI passes no more
         wanted = predict(where, "plain", {"signature_name": "recommend", "instances": rows})
         assert ask(where, "POST", "/invocations", json.dumps(with_parameters)).body == wanted.body
+        packed = gzip.compress(json.dumps(with_parameters).encode())
+        headers = {"Content-Encoding": "gzip"}
+        assert ask(where, "POST", "/invocations", packed, headers).body == wanted.body
         assert ask(where, "POST", "/invocations", '{"parameters": 5, "instances": ["1"]}').status == 200
         assert ask(where, "POST", "/invocations", '{"parameters": ').status == 400
 

@@ -24,9 +24,10 @@ from serving.engines import engine, onnx
 from serving.engines.budget import Account, Budget, Share
 from serving.engines.weights import Weights
 from serving.errors import Failure
-from serving.http.messages import Limits
+from serving.http.messages import Limits, Request
 from serving.proto import serving_pb2
 from serving.server.rpc_server import RpcLimits
+from serving.version.regular_files import MOST_FILES, check_regular
 from serving.wire.error_codes import Code, Refusal
 
 BUDGET = Budget(request=20_000, in_flight=40_000)
@@ -48,6 +49,11 @@ def columns(signature, **inputs):
     return json.dumps({"signature_name": signature, "inputs": inputs})
 
 
+def within(tag, count, rows=1):
+    lists = {"exclude": [[""]] * rows, "among": [[""]] * rows, "tags": [[tag] * count] * rows}
+    return columns("recommend_within", user_id=["1"] * rows, k=[3] * rows, unseen=[False] * rows, **lists)
+
+
 def recommend(rows, k, exclude=("",)):
     return columns(
         "recommend", user_id=["1"] * rows, k=[k] * rows, exclude=[list(exclude)] * rows, unseen=[False] * rows
@@ -61,6 +67,7 @@ def recommend(rows, k, exclude=("",)):
         (json.dumps({"instances": ["1"] * 2000}), 22_000),
         (recommend(700, 2**31 - 1), 30_800),
         (columns("recommend_from", items=[[""] * 2000], k=[1]), 32_002),
+        (within("genre:Comedy", 3500), 3500 + 5 * 3501),
         ('{"instances": ["1"], "a": [' + ",".join(["{}"] * 30_000) + "]}", 60_000),
         ('{"instances": [' + ",".join(["1"] * 6000) + "]}", 24_008),
     ],
@@ -73,7 +80,15 @@ def test_a_request_that_stands_for_too_much_is_refused_with_the_numbers(server, 
     assert "more than one may have: 20000" in answer.error
 
 
-@pytest.mark.parametrize("body", [recommend(100, 2**31 - 1), recommend(1, 3, [""] * 15_000)])
+@pytest.mark.parametrize(
+    "body",
+    [
+        recommend(100, 2**31 - 1),
+        recommend(1, 3, [""] * 15_000),
+        within("", 3500),
+        within("genre:Comedy", 10, rows=500),
+    ],
+)
 def test_what_is_within_the_budget_is_answered(server, body):
     assert predict(server, "plain", body).status == 200
 
@@ -253,6 +268,22 @@ def test_a_connections_memory_goes_with_it_and_not_with_the_next_collection(tiny
         Connection.connection_made = original
 
 
+@pytest.mark.parametrize("value", ['"1"', "1"], ids=["read quickly", "read exactly"])
+def test_a_large_request_goes_with_its_answer_and_not_with_the_next_collection(server, value):
+    body = '{"instances": [' + ",".join([value] * 1500) + "]}" + " " * (64 << 10)
+    gc.collect()
+    gc.disable()
+    try:
+        assert predict(server, "plain", body).status == (200 if value == '"1"' else 400)
+        end = time.monotonic() + 5
+        while (left := [one for one in gc.get_objects() if type(one) is Request]) and time.monotonic() < end:
+            del left
+            time.sleep(0.05)
+        assert not left
+    finally:
+        gc.enable()
+
+
 def test_work_of_those_who_have_left_is_dropped_and_a_new_version_answers_at_once(tiny_version, tmp_path):
     packed = gzip.compress(b'{"instances":[' + b",".join([b"1"] * 120_000) + b"]}")
     with live(models=models(tiny_version)) as where:
@@ -315,6 +346,26 @@ def test_a_pipe_in_a_version_is_told_and_holds_up_neither_reloads_nor_the_end(ti
             time.sleep(0.1)
         running.send_signal(signal.SIGTERM)
         assert running.wait(20) == 0
+
+
+def test_a_pipe_behind_a_link_is_told_and_a_link_back_or_to_a_whole_disk_is_not_followed_for_ever(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    os.mkfifo(tmp_path / "elsewhere" / "recommend.onnx")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "assets.extra").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(Failure, match=r"assets.extra/recommend.onnx is a pipe, a socket or a device"):
+        check_regular(tmp_path / "linked")
+
+    (tmp_path / "round" / "variables").mkdir(parents=True)
+    (tmp_path / "round" / "variables" / "back").symlink_to(tmp_path / "round")
+    check_regular(tmp_path / "round")
+
+    (tmp_path / "many").mkdir()
+    for number in range(MOST_FILES + 1):
+        (tmp_path / "many" / str(number)).touch()
+    (tmp_path / "round" / "many").symlink_to(tmp_path / "many")
+    with pytest.raises(Failure, match=r"round holds more than 10000 files, or links to as many"):
+        check_regular(tmp_path / "round")
 
 
 def test_memory_of_a_large_answer_is_given_back(tiny_version):
