@@ -93,6 +93,7 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
     Raises:
         Failure: there is nothing to serve, or a port is taken.
     """
+    memory.share_arena()
     sys.setswitchinterval(SWITCH_SECONDS)
     runner: Callable[..., None] = asyncio.run
     if sys.platform != "win32":
