@@ -97,7 +97,7 @@ class Exchange:
     def _read(self) -> tuple[bytes, Asked | None]:
         body = self._body()
         decoded = json_requests.quick(body, self._inputs)
-        return body, decoded and self._asked(decoded)
+        return body, self._asked(decoded) if decoded else None
 
     def _go_on(self, read: tuple[bytes, Asked | None]) -> None:
         """Run what was read; what only the exact reader can is read by it, in its thread unless it is very small."""
