@@ -53,6 +53,7 @@ class Line(asyncio.Protocol):
     Attributes:
         deadline: when, on the event loop's clock, `expire` is to be called. It moves when a request has begun, is whole
             or is answered, never because one more byte has come.
+        since: when it was last moved.
         held: bytes kept for this client: its requests, and answers that it does not read.
     """
 
@@ -66,7 +67,7 @@ class Line(asyncio.Protocol):
         self._ended = False  # the last byte is written: whatever still comes is dropped
         self._aborted = False
         self.held = 0
-        self.deadline = self._since = 0.0
+        self.deadline = self.since = 0.0
         self._wait(self._limits.idle_seconds)
 
     def pause_writing(self) -> None:
@@ -77,7 +78,12 @@ class Line(asyncio.Protocol):
 
     def waited(self, now: float) -> float:
         """Return for how long the client has been waited for, to ask or to send the rest; 0: it waits itself."""
-        return 0.0 if self._current is not None or self._blocked else now - self._since
+        return 0.0 if self._current is not None or self._blocked else now - self.since
+
+    @property
+    def busy(self) -> bool:
+        """Tell whether an answer is on its way to a client that would take it."""
+        return self._current is not None and not self._blocked
 
     def expire(self) -> None:
         """End what is past its time."""
@@ -135,5 +141,5 @@ class Line(asyncio.Protocol):
                 self._transport.pause_reading()
 
     def _wait(self, seconds: float) -> None:
-        self._since = self._server.loop.time()
-        self.deadline = self._since + seconds
+        self.since = self._server.loop.time()
+        self.deadline = self.since + seconds

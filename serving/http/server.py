@@ -38,11 +38,11 @@ class HttpServer:
         return Connection(self)
 
     def hold(self, connection: Line, size: int) -> None:
-        """Take note of the bytes that are kept for a connection; where all together are too many, drop the largest."""
+        """Take note of the bytes that are kept for a connection; where all together are too many, drop some."""
         self.buffered += size - connection.held
         connection.held = size
-        while size and self.buffered > self.limits.buffered:
-            max(self.connections, key=attrgetter("held")).drop()
+        if size and self.buffered > self.limits.buffered:
+            self._relieve()
 
     def make_room(self) -> bool:
         """End clients that have been waited for too long where there are too many; say whether one more has room.
@@ -56,6 +56,17 @@ class HttpServer:
         for line in nsmallest(ROOM, slow, key=attrgetter("deadline")):
             line.abort()
         return bool(slow)
+
+    def _relieve(self) -> None:
+        """Drop clients until a sixteenth is free: who has kept something for longest first, who waits himself last.
+
+        Not the largest: thousands that keep a little each would have every large request of others dropped.
+        """
+        enough = self.limits.buffered - self.limits.buffered // 16
+        for line in sorted((line for line in self.connections if line.held), key=attrgetter("busy", "since")):
+            if self.buffered <= enough:
+                return
+            line.drop()
 
     async def drain(self, seconds: float) -> None:
         """Close idle connections, let the others finish, give up after ``seconds``."""

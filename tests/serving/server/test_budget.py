@@ -218,7 +218,7 @@ def test_line_ends_between_requests_do_not_keep_a_connection(tiny_version):
                     pass
 
 
-def test_unfinished_bodies_of_all_connections_have_one_budget_and_the_largest_gives_way(server):
+def test_unfinished_bodies_of_all_connections_have_one_budget_and_the_oldest_give_way(server):
     with ExitStack() as stack:
         clients = [stack.enter_context(connected(server)) for _ in range(12)]
         for client in clients:
@@ -228,8 +228,9 @@ def test_unfinished_bodies_of_all_connections_have_one_budget_and_the_largest_gi
         for client in clients:
             client.settimeout(10)
             told.append(client.recv(100)[9:12])
-        assert sorted(set(told)) == [b"408", b"503"]
-        assert told.count(b"503") == 4
+        dropped = told.count(b"503")
+        assert told == [b"503"] * dropped + [b"408"] * (12 - dropped)
+        assert dropped in (4, 5)
 
 
 def test_a_body_in_tiny_chunks_is_refused_once_it_is_many(server):
