@@ -8,7 +8,7 @@ import time
 from functools import partial
 
 from serving.http.inbox import Inbox
-from serving.http.line import CONTINUE, Host, Line
+from serving.http.line import CONTINUE, MUCH, Host, Line
 from serving.http.messages import HTML, JSON, Request, page
 from serving.http.parser import HANG_UP
 
@@ -47,10 +47,14 @@ class Connection(Line):
         self._server.connections.discard(self)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and answer what is whole."""
+        """Parse, and answer what is whole; much of it once others were read from, as libuv would go on and on."""
         if not self._ended and not self._parser.refused:
             self._inbox.add(data)
+        if len(data) < MUCH:
             self._answer()
+        else:
+            self._read(False)
+            self._again = self._again or self._server.loop.call_soon(self._answer)
 
     def eof_received(self) -> bool:
         """Keep a half-closed connection for a while if an answer is owed; `_probe` tells whether it is closed whole."""
@@ -116,10 +120,7 @@ class Connection(Line):
             self._wait(self._limits.request_seconds)
 
     def _answer(self, *, moved: bool = False) -> None:
-        """Hand the waiting requests over, one after the other, for a short while: others have their turn then.
-
-        Once the client has ``moved`` a step further, a new time begins for it.
-        """
+        """Hand waiting requests over for a while, then others have their turn; who has ``moved`` on has a new time."""
         if self._again:
             self._again.cancel()
         self._answering, self._again = True, None

@@ -12,6 +12,9 @@ LARGE = 64 << 10
 """Bytes of a body that are not copied once more to be sent together with the head."""
 
 
+MUCH = 64 << 10
+"""Bytes that come at once from who sends as fast as it can."""
+
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 PROBE_SECONDS = 0.05
