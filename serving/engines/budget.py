@@ -35,13 +35,11 @@ class Account:
 
     Attributes:
         held: elements in flight now.
-        most: the most there were since it was last set to 0, by whoever wants to know.
     """
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.held = 0
-        self.most = 0
         self._kept_back = budget.in_flight // KEPT_BACK
         self._lock = threading.Lock()
 
@@ -57,9 +55,8 @@ class Account:
                 limit = self.budget.in_flight - (self._kept_back if after > SMALL else 0)
                 if after > self.budget.request or others + after > limit:
                     raise self._refusal(after, others)
-            self.held = held = others + after
+            self.held = others + after
             share.held = after
-            self.most = max(self.most, held)
 
     def _refusal(self, wanted: int, others: int) -> Refusal:
         if wanted > self.budget.request:

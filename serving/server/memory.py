@@ -8,31 +8,38 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 from serving.engines.budget import Account
 from serving.http.server import HttpServer
 
-MUCH = 64
-"""What is worth giving back: one part in so many of what may be taken."""
+MUCH = 8
+"""Where more than one part in so many of what may be taken is held, it is about to be needed again."""
+
+WORTH = 32 << 20
+"""Bytes that are worth giving back: all threads wait for some milliseconds meanwhile."""
 
 M_ARENA_MAX = -8
 """mallopt's number for how many arenas there may be."""
 
 
 async def keep_low(account: Account, http: HttpServer) -> None:
-    """Look once a second whether much was taken and is free again; for ever."""
-    trim = _trim()
-    most = 0
+    """Look once a second whether more is held than was once enough, and nobody at work on anything large; for ever.
+
+    What requests stand for would not tell: of what gRPC takes nothing is known here.
+    """
+    trim, low = _trim(), _resident()
     while trim is not None:
         await asyncio.sleep(1.0)
-        most = max(most, http.buffered)
-        much = account.most > account.budget.in_flight // MUCH or most > http.limits.buffered // MUCH
-        if much and account.held <= account.most // 2 and http.buffered <= most // 2:
-            account.most, most = account.held, http.buffered
+        low = min(low, _resident())
+        idle = account.held <= account.budget.in_flight // MUCH and http.buffered <= http.limits.buffered // MUCH
+        if idle and _resident() > low + WORTH:
             gc.collect()  # what start-up made is frozen: some milliseconds
             await asyncio.to_thread(trim)
+            low = _resident()  # more is in use now: a new version, say
 
 
 def share_arena() -> None:
@@ -56,3 +63,10 @@ def _trim() -> Callable[[], object] | None:
     except (OSError, AttributeError, TypeError):
         return None
     return lambda: trim(0)
+
+
+def _resident() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:  # no Linux
+        return 0
