@@ -223,14 +223,13 @@ def test_unfinished_bodies_of_all_connections_have_one_budget_and_the_oldest_giv
         clients = [stack.enter_context(connected(server)) for _ in range(12)]
         for client in clients:
             client.sendall(head(1_500_000) + b"x" * 1_000_000)
+            time.sleep(0.05)
         assert predict(server, "plain", BODY).status == 200
         told = []
         for client in clients:
             client.settimeout(10)
             told.append(client.recv(100)[9:12])
-        dropped = told.count(b"503")
-        assert told == [b"503"] * dropped + [b"408"] * (12 - dropped)
-        assert dropped in (4, 5)
+        assert told == [b"503"] * 4 + [b"408"] * 8
 
 
 def test_a_body_in_tiny_chunks_is_refused_once_it_is_many(server):
@@ -308,6 +307,7 @@ def test_calls_beyond_the_limit_are_refused_and_those_before_answered(server):
     with grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}") as channel:
         never = channel.stream_unary("/tensorflow.serving.PredictionService/Predict")
         held = [never.future(nothing()) for _ in range(4)]
+        time.sleep(0.5)  # else the first of the others may take the place of one of these
         call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict")
         end = time.monotonic() + 10
         with pytest.raises(grpc.RpcError) as refused:  # noqa: PT012
