@@ -70,7 +70,7 @@ def price(signature: Signature, inputs: Mapping[str, Array], *, size: int = 0) -
     if "items" in inputs:
         elements += (GATHERED - 1) * inputs["items"].size
     elements += rows * (width + signature.catalogue // SCANNED)
-    listed = _listed(signature, inputs)
+    listed = _listed(signature, inputs) if "tags" in inputs else 0
     return Price(elements + listed, elements // (rows or 1) + listed)
 
 
@@ -80,8 +80,8 @@ def _listed(signature: Signature, inputs: Mapping[str, Array]) -> int:
     The graph reads for each tag the items that have it, as many places for each as the commonest has: how common that
     is in a version is not known here, but at most all items have it.
     """
-    tags = inputs.get("tags")
-    if tags is None or tags.ndim != 2 or not any(tags.flat):  # padding has no list
+    tags = inputs["tags"]
+    if tags.ndim != 2 or not any(tags.flat):  # padding has no list
         return 0
     return (tags.shape[1] + 1) * signature.catalogue // LISTED
 

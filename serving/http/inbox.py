@@ -24,7 +24,7 @@ class Inbox:
         self.parser = RequestParser(limits, begun, self._whole)
         self.waiting: deque[Request] = deque()
         self._limits = limits
-        self._unread = memoryview(b"")
+        self._unread: bytes | memoryview = b""
         self._ahead = 0  # bytes of the whole requests that wait or are being answered
 
     @property
@@ -43,13 +43,17 @@ class Inbox:
 
     def add(self, data: bytes) -> None:
         """Take what has come."""
-        self._unread = memoryview(b"".join((self._unread, data)) if self._unread else data)
+        self._unread = b"".join((self._unread, data)) if self._unread else data
 
     def parse(self) -> bool:
         """Parse a slice of what has come; say whether there was one to parse."""
-        if not self._unread or self._full or self.parser.refused:
+        piece: bytes | memoryview = self._unread
+        if not piece or self._full or self.parser.refused:
             return False
-        piece, self._unread = self._unread[:SLICE], self._unread[SLICE:]
+        self._unread = b""
+        if len(piece) > SLICE:
+            view = memoryview(piece)
+            piece, self._unread = view[:SLICE], view[SLICE:]
         self.parser.feed(piece)
         return True
 
@@ -62,7 +66,7 @@ class Inbox:
         for request in self.waiting:
             request.leave()
         self.waiting.clear()
-        self._unread, self._ahead = memoryview(b""), 0
+        self._unread, self._ahead = b"", 0
 
     def _whole(self, request: Request) -> None:
         self.waiting.append(request)
