@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from export.publishing.recorded_figures import BASELINE
 from export.quality import plots
-from export.quality.leaderboard import SHOWN, Run, shown, summary
+from export.quality.leaderboard import Run, measured, shown, summary
 from export.quality.protocols import SEED, Split, meaning
 from export.waist.config import Config
 from serving.errors import Failure
@@ -64,9 +64,8 @@ def write(folder: Path, split: Split, runs: Sequence[Run], about: About, *, user
         split_seed=SEED,
         meaning=meaning(split.protocol),
         seeds=sorted({run.seed for run in runs}),
-        columns=SHOWN,
         board=board,
-        best={figure: max(shown(line[figure][0], math.nan) for line in board) for figure in SHOWN},
+        best={figure: max(shown(line[figure][0], math.nan) for line in board) for figure in measured(board)},
         shown=shown,
         plots=plots.draw(split, first, runs),
         without_curve=[plots.label(run) for run in first if not plots.has_curve(run)],

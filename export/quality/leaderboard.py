@@ -30,8 +30,8 @@ from export.waist.config import Config
 from export.waist.factorized import Factorized, OnEpoch, quiet
 from export.waist.from_tags import complete
 
-SHOWN = ("ndcg@10", "recall@10", "recall@100", "precision@10", "map@10", "mrr", "hit_rate@10", "coverage@10")
-"""The figures of the table on the terminal, as many as fit, the first ones first; JSON has all."""
+SHOWN = ("ndcg@10", AMONG_NEW, "recall@10", "recall@100", "precision@10", "map@10", "mrr", "hit_rate@10", "coverage@10")
+"""The figures of the table, on the terminal as many as fit, the first ones first; JSON has all."""
 
 LEAST = 3
 """Columns that stay on the narrowest terminal: the model, its recipe and the first figure."""
@@ -135,7 +135,7 @@ def table(protocol: str, runs: Sequence[Run], *, width: int = 180) -> tuple[Tabl
     lines = sorted(summary(runs), key=lambda one: -one["ndcg@10"][0])
     several = any(line["seeds"] > 1 for line in lines)
     over = "mean ± standard deviation over seeds" if several else f"seed {runs[-1].seed}"
-    figures = [figure for figure in (*SHOWN, AMONG_NEW) if all(figure in line for line in lines)]
+    figures = measured(lines)
     columns = {name: [str(line[name]) for line in lines] for name in ("model", "recipe")}
     columns |= {figure: [shown(*line[figure]) for line in lines] for figure in figures}
     seconds = {"train s": [f"{line['train_seconds'][0]:.1f}" for line in lines]}
@@ -148,6 +148,15 @@ def table(protocol: str, runs: Sequence[Run], *, width: int = 180) -> tuple[Tabl
     for cells in zip(*columns.values(), *seconds.values(), strict=True):
         made.add_row(*cells)
     return made, [figure for figure in figures if figure not in columns]
+
+
+def measured(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Choose which of the figures that are shown there are in lines of ``summary``: new items are asked of seldom.
+
+    >>> measured([{"model": "popular", "mrr": (0.5, 0.0), "ndcg@10": (0.2, 0.0)}])
+    ['ndcg@10', 'mrr']
+    """
+    return [figure for figure in SHOWN if all(figure in line for line in lines)]
 
 
 def shown(middle: float, deviation: float) -> str:

@@ -176,7 +176,7 @@ def test_the_report_shows_models_first_and_the_best_of_each_column_in_bold(
     board = {(line["model"], line["recipe"]): line for line in leaderboard.summary(runs)}
     worst_first = sorted((key for key in board if key[1] == "baseline"), key=lambda key: board[key]["ndcg@10"][0])
     assert [(name, recipe) for name, recipe, _ in rows] == [("lightfm", "tutorial"), *worst_first[::-1]]
-    for place, figure in enumerate(leaderboard.SHOWN):
+    for place, figure in enumerate(leaderboard.measured(list(board.values()))):
         best = f"{max(line[figure][0] for line in board.values()):.3f}"
         for name, recipe, cells in rows:
             bold = cells.split("<td>")[1 + place].startswith("<b>")
@@ -215,9 +215,23 @@ def test_the_table_fits_its_terminal_and_names_what_does_not(
     text = console.export_text()
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
-    assert [figure for figure in leaderboard.SHOWN if f" {figure} " not in text] == left_out
+    figures = leaderboard.measured(leaderboard.summary(measured[1]))
+    assert [figure for figure in figures if f" {figure} " not in text] == left_out
     assert ("mean ± standard deviation" in " ".join(text.split())) is True
     assert (left_out == []) == (width == 180)
+
+
+def test_new_items_among_themselves_are_the_second_figure_of_table_and_report(
+    data: Interactions, tmp_path: Path
+) -> None:
+    tags = tuple((f"genre:{number % 3}",) for number in range(len(data.items)))
+    parts = split(replace(data, item_tags=tags), "new-items")
+    runs = [leaderboard.run(one, parts, seed=1) for one in leaderboard.baselines(new_items=True)]
+    names = ["ndcg@10", "ndcg@10_among_new", "recall@10"]
+    table, _ = leaderboard.table("new-items", runs)
+    assert [column.header for column in table.columns][2:5] == names
+    page = html_report.write(tmp_path, parts, runs, ABOUT).read_text(encoding="utf-8")
+    assert re.findall(r"<th>(ndcg@10[^<]*|recall@10)(?=<)", page)[:3] == names
 
 
 def test_with_one_seed_no_deviation_is_spoken_of(measured: tuple[Split, list[leaderboard.Run]]) -> None:
