@@ -34,12 +34,21 @@ ROWS = 5
 MEMORY = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
 
 
-def check(model: str, config: Any, interactions: Interactions) -> None:
+def check(model: str, config: Any, interactions: Interactions, *, weighs: bool = True) -> None:
     """Say what training a model on these interactions is, where they are many; refuse what does not fit.
 
     Raises:
-        Failure: it takes more memory than there is; the message has both, and what would take less.
+        Failure: it takes more memory than there is; the message has both, and what would take less. Or interactions
+            are to weigh by their age, and have none.
     """
+    if interactions.weight is not None and not weighs:
+        say(f"{model} takes no weights: each row counts as much")
+    half_life = getattr(config, "half_life", 0.0)
+    if half_life and not interactions.has_times():
+        raise Failure(
+            f"{model}: half_life {half_life:g} weighs interactions by their age, and the data has no timestamps: "
+            "leave --half-life out"
+        )
     rows, users, items = len(interactions), interactions.active(), len(interactions.items)
     passes, each = config.passes(rows=rows, users=users), config.steps_a_pass(rows=rows, users=users)
     needed, free = needs(config, rows=rows, users=len(interactions.users), items=items), available()

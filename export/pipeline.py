@@ -32,7 +32,7 @@ __all__ = ["Origin", "export", "passes", "take", "train", "write"]
 
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
-    forecast.check(origin.model, origin.config, interactions)
+    forecast.check(origin.model, origin.config, interactions, weighs=MODELS[origin.model].weighs)
     with bar(f"training {origin.model}", passes(origin.config, interactions)) as advance:
         trained = MODELS[origin.model].train(
             interactions,

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import numpy as np
+import numpy.typing as npt
 from lightfm import LightFM
 from lightfm.data import Dataset
 from scipy import sparse
@@ -57,13 +59,15 @@ def fit(
     interactions: sparse.coo_matrix,
     settings: Settings,
     *,
+    weights: npt.NDArray[np.float32] | None = None,
     user_tags: Tags = (),
     item_tags: Tags = (),
     on_epoch: Callable[[int], None],
 ) -> Fitted:
     """Fit a model whose rows follow ``users`` and ``items``, on `[n_users, n_items]` interactions, a one for each.
 
-    The tags follow users and items as well. ``on_epoch`` is told the number of each epoch, from 1, when it is over.
+    ``weights`` are those of the interactions, in their order: `[n]`; None: all 1. The tags follow users and items as
+    well. ``on_epoch`` is told the number of each epoch, from 1, when it is over.
     """
     dataset = Dataset()
     dataset.fit(users, items, user_features=chain(*user_tags), item_features=chain(*item_tags))
@@ -79,8 +83,10 @@ def fit(
         user_alpha=settings.user_alpha,
         random_state=settings.seed,
     )
+    ones = np.ones(interactions.nnz, np.float32) if weights is None else weights
+    weighed = sparse.coo_matrix((ones, (interactions.row, interactions.col)), shape=interactions.shape)
     for epoch in range(1, settings.epochs + 1):
-        model.fit_partial(interactions, num_threads=settings.threads, **features)
+        model.fit_partial(interactions, sample_weight=weighed, num_threads=settings.threads, **features)
         on_epoch(epoch)
     return Fitted(model=model, **features)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from export.cli.heavy import with_tensorflow
-from export.data.source import SIZES, Source, columns, separator
+from export.data.source import SIZES, Source, columns, encoding, separator
 from serving.errors import Failure
 
 if TYPE_CHECKING:  # numpy comes with it
@@ -52,6 +53,9 @@ FLAGS = (
         help="a row for each user, of files of your own: any column but the id gives tags",
     ),
     *FORMAT,
+    click.option(
+        "--weight", metavar="COLUMN", help="what each row counts for, above 0; all count alike when not given"
+    ),
 )
 
 
@@ -87,9 +91,16 @@ def source(given: dict[str, Any]) -> Source:
         data=tuple(given.pop("data")),
         columns=named,
         separator=separator(given.pop("separator")),
-        encoding=given.pop("encoding"),
-        min_rating=given.pop("min_rating"),
+        encoding=encoding(given.pop("encoding")),
+        min_rating=_finite(given.pop("min_rating")),
+        weight=given.pop("weight", None),
     )
+
+
+def _finite(least: float | None) -> float | None:
+    if least is not None and not math.isfinite(least):
+        raise Failure(f"--min-rating is {least:g}, expected a number")
+    return least
 
 
 def _one(files: tuple[str, ...]) -> str | None:
@@ -113,6 +124,7 @@ def load(source: Source) -> Interactions:
         ("--columns", source.columns, "columns"),
         ("--items", source.items, "tags"),
         ("--users", source.users, "tags"),
+        ("--weight", source.weight, "ratings, and --min-rating for them"),
     ):
         if passed:
             raise Failure(f"{flag} is for files of your own, and {source.name} is none: MovieLens has its {own}")

@@ -16,7 +16,18 @@ from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = ("protocol", "seed", "seeds", "baselines", "json_file", "report_folder", "user", "record", "named")
+EVALUATE = (
+    "protocol",
+    "validated",
+    "seed",
+    "seeds",
+    "baselines",
+    "json_file",
+    "report_folder",
+    "user",
+    "record",
+    "named",
+)
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
@@ -93,6 +104,12 @@ def bench_scale(
 @click.option(
     "--protocol", type=click.Choice(PROTOCOLS), default=PROTOCOLS[0], show_default=True, help="which part is held out"
 )
+@click.option(
+    "--validation",
+    "validated",
+    is_flag=True,
+    help="score on a part of the training data, parted by the same protocol: for choices",
+)
 @click.option("--recipe", "recipes", multiple=True, type=flags.RECIPE, help=f"{flags.RECIPE_HELP}; may be repeated")
 @data_flags
 @click.option("--seed", default=42, show_default=True, type=SEED, help="the first seed of training")
@@ -124,6 +141,8 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
     for model in models:
         for recipe in recipes or (MODELS[model].default,):
             configs.setdefault(recipe, {})[model] = configure(model, recipe, values)
+    if options["record"] and options["validated"]:
+        raise Failure("--record keeps figures of test parts, expected no --validation beside it")
     if options["record"] and values:
         raise Failure("--record keeps the figures of recipes as they are, expected no hyper-parameter beside it")
     if options["seed"] + options["seeds"] > LAST_SEED + 1:

@@ -23,7 +23,7 @@ and every answer of a server would carry it."""
 
 EXPECTED = "text or a whole number"
 
-NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|nan", re.IGNORECASE)
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|nan|-?inf(inity)?", re.IGNORECASE)
 """How programs write a column of floats. Only a column of nothing else is taken for one: ``1.0`` among
 names is a name."""
 

@@ -7,6 +7,7 @@ kept once, as sorted ids; the rows point into them.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -15,10 +16,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Names = npt.NDArray[np.object_]
 """Ids as Python's str, each as wide as it is: ``numpy.str_`` is as wide as its longest cell in every row."""
 Tags = tuple[tuple[str, ...], ...]
+
+DAY = 86_400
+"""Seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +37,7 @@ class Interactions:
         item: `[n]` index into ``items`` of each interaction.
         timestamp: `[n]` seconds since 1970, all zero where the source has no time.
         place: `[n]` place of each interaction in its source, for a protocol that goes by it; None: nobody asked.
+        weight: `[n]` what each interaction counts for, above 0; None: all count alike.
         user_tags: per user its features, such as ``("gender:F", "occupation:writer")``; empty where unknown.
         item_tags: per item its features, such as ``("genre:Comedy", "year:1995")``; empty where unknown.
     """
@@ -42,6 +48,7 @@ class Interactions:
     item: Ints
     timestamp: Ints
     place: Ints | None = None
+    weight: Floats | None = None
     user_tags: Tags = field(default=())
     item_tags: Tags = field(default=())
 
@@ -85,12 +92,13 @@ class Interactions:
         item: Ints,
         timestamp: Ints,
         place: Ints | None = None,
+        weight: Floats | None = None,
         user_tags: Tags = (),
         item_tags: Tags = (),
     ) -> Interactions:
         """Take `[n]` rows that are indexed already, into sorted ids, and sort them by user, item and time."""
-        pair = user * len(items) + item
-        order = np.lexsort((timestamp, pair)) if timestamp.any() else np.argsort(pair, kind="stable")
+        keys = weight, timestamp if timestamp.any() else None, user * len(items) + item
+        order = np.lexsort(tuple(key for key in keys if key is not None))
         return cls(
             users=users,
             items=items,
@@ -98,6 +106,7 @@ class Interactions:
             item=item[order],
             timestamp=timestamp[order],
             place=None if place is None else place[order],
+            weight=None if weight is None else weight[order],
             user_tags=user_tags or ((),) * len(users),
             item_tags=item_tags or ((),) * len(items),
         )
@@ -105,12 +114,25 @@ class Interactions:
     def rows(self, where: Bools | Ints) -> Interactions:
         """Keep only some interactions, by `[n]` mask or by index; users and items stay as they are."""
         place = None if self.place is None else self.place[where]
+        weight = None if self.weight is None else self.weight[where]
         user, item, timestamp = self.user[where], self.item[where], self.timestamp[where]
-        return replace(self, user=user, item=item, timestamp=timestamp, place=place)
+        return replace(self, user=user, item=item, timestamp=timestamp, place=place, weight=weight)
 
     def has_times(self) -> bool:
         """Tell whether there is any order in time: a source without times has zero for all."""
         return len(self) > 0 and bool(np.ptp(self.timestamp))
+
+    def weights(self, half_life: float = 0.0) -> Floats:
+        """Weigh each interaction: `[n]` float32, their mean 1, for what a column's unit is means nothing to a model.
+
+        With a ``half_life``, in days, each is halved for every so many days that it is older than the latest.
+        """
+        if self.weight is None and not half_life:
+            return np.ones(len(self), np.float32)
+        weight = np.ones(len(self)) if self.weight is None else self.weight.astype(np.float64)
+        if half_life:
+            weight = weight * np.exp2((self.timestamp - self.timestamp.max()) / (half_life * DAY))
+        return (weight / weight.mean()).astype(np.float32)
 
     def matrix(self) -> sparse.coo_matrix:
         """Write a one for each interaction, in their order: `[n_users, n_items]` float32."""
@@ -135,10 +157,14 @@ class Interactions:
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % len(self.items)
 
     def fingerprint(self) -> str:
-        """Name the data by its content: sha256 over users, items and rows, in hexadecimal."""
+        """Name the data by its content, in hexadecimal: sha256 over users, items, rows and, if it has any, tags."""
         digest = hashlib.sha256()
         for names in (self.users, self.items):
             digest.update("\0".join(names.tolist()).encode())
         for column in (self.user, self.item, self.timestamp):
             digest.update(np.ascontiguousarray(column, dtype="<i8").tobytes())
+        if self.weight is not None:
+            digest.update(np.ascontiguousarray(self.weight, dtype="<f4").tobytes())
+        if any(self.user_tags) or any(self.item_tags):
+            digest.update(json.dumps([self.user_tags, self.item_tags]).encode())
         return digest.hexdigest()

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from export.data.interactions import Bools, Ints
 from export.data.pieces import Piece
@@ -22,14 +21,20 @@ from serving.errors import Failure
 Floats = npt.NDArray[np.float64]
 
 TIME = "seconds since 1970, or a date such as 2024-01-31 or 2024-01-31T12:00:00Z"
-FARTHEST = 1e17
-"""Seconds from 1970 at the most: what is farther is no time, and an int64 holds what is not."""
+FINER = (1e17, 1e14, 1e11)
+"""From these on numbers are nano-, micro- and milliseconds: as seconds they would be after the year 5000."""
+
+FARTHEST = 9.2e18
+"""Nanoseconds from 1970 at the most: an int64 holds few more, and its least is how programs write "no time"."""
 
 FEW = 20
 """Different whole numbers at the most that are tags as they are: groups of age, sizes, days of the week."""
 
 BUCKETS = 10
 """Buckets of a column of other numbers."""
+
+HEAVIEST = 1e9
+"""The greatest weight: sums of squares of what is below stay finite in a float32."""
 
 _AWARE, _NAIVE = pa.timestamp("us", "UTC"), pa.timestamp("us")
 
@@ -44,9 +49,20 @@ def numbers(piece: Piece, name: str) -> Floats:
     try:
         found = np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        found = _each(column, float)
+        found = _each(column, _number)
     piece.refuse(name, ~np.isfinite(found), "a number")
     return found
+
+
+def weights(piece: Piece, name: str) -> npt.NDArray[np.float32]:
+    """Read a column of weights: `[n]` float32.
+
+    Raises:
+        Failure: a cell is empty, or no number above 0 and up to ``HEAVIEST``.
+    """
+    found = numbers(piece, name)
+    piece.refuse(name, ~((found > 0) & (found <= HEAVIEST)), f"a number above 0 and up to {HEAVIEST:g}")
+    return found.astype(np.float32)
 
 
 def times(piece: Piece, name: str) -> Ints:
@@ -56,7 +72,7 @@ def times(piece: Piece, name: str) -> Ints:
         Failure: a cell is empty or no time.
     """
     column = _plain(piece, name)
-    if pa.types.is_time(column.type) or pa.types.is_duration(column.type):
+    if pa.types.is_time(column.type) or pa.types.is_duration(column.type) or pa.types.is_boolean(column.type):
         raise Failure(f"{piece.path}: column {piece.named[name]!r} is {column.type}, expected {TIME}")
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("ms"))
@@ -65,7 +81,7 @@ def times(piece: Piece, name: str) -> Ints:
         piece.refuse(name, np.asarray(column.is_null()), TIME)
         return np.asarray(column.cast(pa.int64())) // per_second
     found = _seconds(column)
-    piece.refuse(name, ~(np.abs(found) < FARTHEST), TIME)
+    piece.refuse(name, ~np.isfinite(found), TIME)
     return np.floor(found).astype(np.int64)
 
 
@@ -89,12 +105,14 @@ def bucketed(values: Floats) -> list[str]:
     return ["" if gap else next(names) for gap in np.isnan(values).tolist()]
 
 
-def chosen(name: str, min_rating: float | None, likes: Sequence[Bools]) -> Bools | slice:
+def chosen(name: str, min_rating: float | None, likes: Sequence[Bools], *, weighed: bool = False) -> Bools | slice:
     """Choose the rows that count, given in pieces whether a rating is high enough, and say what is left out.
 
     Raises:
         Failure: nothing is left.
     """
+    if min_rating is None and weighed:
+        return slice(None)
     if min_rating is None:
         say(f"ratings are not read: each row of {name} counts as a like; --min-rating N leaves lower ones out")
         return slice(None)
@@ -108,20 +126,35 @@ def chosen(name: str, min_rating: float | None, likes: Sequence[Bools]) -> Bools
 def _seconds(column: Any) -> Floats:
     """Read numbers, or dates written out, in columns where all are of one kind and cell by cell where not."""
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
-        return np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan))
+        return _in_seconds(np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan)))
     for kind in (pa.float64(), _NAIVE, _AWARE):
         try:
             cast = column.cast(kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             continue
-        found = cast if kind == pa.float64() else pc.divide(cast.cast(pa.int64()).cast(pa.float64()), 1e6)
-        return np.asarray(found.fill_null(np.nan))
+        if kind == pa.float64():
+            return _in_seconds(np.asarray(cast.fill_null(np.nan)))
+        return np.asarray(cast.cast(pa.int64()).cast(pa.float64(), safe=False).fill_null(np.nan)) / 1e6
     return _each(column, _moment)
+
+
+def _in_seconds(found: Floats) -> Floats:
+    """Take `[n]` numbers for what they can only be since 1970, each for itself; NaN where nothing."""
+    found = np.where(np.abs(found) < FARTHEST, found, np.nan)
+    for finer in FINER:
+        found = np.where(np.abs(found) < finer, found, found / 1000)
+    return found
+
+
+def _number(cell: str) -> float:
+    if "_" in cell:  # which Python takes for what parts thousands
+        raise ValueError(cell)
+    return float(cell)
 
 
 def _moment(cell: str) -> float:
     try:
-        return float(cell)
+        return float(_in_seconds(np.array(_number(cell))))
     except ValueError:
         found = datetime.fromisoformat(cell.strip())
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

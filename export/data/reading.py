@@ -1,26 +1,30 @@
 """Own data: files read as one table of interactions, refused with file, row and column where they are none.
 
 Columns: ``user_id`` and ``item``, and optionally ``timestamp``; ``rating`` is read only where there is a least one, for
-ratings are implicit feedback. Files pass in pieces: what is held of a row is two numbers and a time.
+ratings are implicit feedback. Files pass in pieces: what is held of a row is two numbers, a time and perhaps a weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from export.data.files import find
 from export.data.ids import Ids, index
 from export.data.interactions import Bools, Interactions, Ints, Names, Tags
-from export.data.numbers import chosen, numbers, times
+from export.data.numbers import chosen, numbers, times, weights
 from export.data.pieces import Piece
 from export.data.source import OPTIONAL, REQUIRED, Source
 from export.data.tables import read_pieces
 from export.data.tags import Described, read_tags
 from export.progress import say
 from serving.errors import Failure
+
+NUMBERED: dict[str, Callable[[Piece, str], Any]] = {"timestamp": times, "place": times, "weight": weights}
+"""What reads a column of numbers, by its name."""
 
 
 def read(source: Source) -> Interactions:
@@ -35,13 +39,13 @@ def read(source: Source) -> Interactions:
 
 
 def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Interactions:
-    """Make interactions of pieces of ``user_id`` and ``item``, perhaps ``timestamp``, ``place`` and ``rating``.
+    """Make interactions of pieces of ``user_id`` and ``item``, some with ``rating`` or with columns of ``NUMBERED``.
 
     Raises:
         Failure: there is no row, a cell is not what it must be, or no rating is high enough.
     """
     users, items = Ids("user_id"), Ids("item")
-    numbered: dict[str, list[Ints]] = {"timestamp": [], "place": []}
+    numbered: dict[str, list[Any]] = {column: [] for column in NUMBERED}
     likes: list[Bools] = []
     first: Piece | None = None
     for piece in pieces:
@@ -49,19 +53,19 @@ def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Int
         _alike(first, piece)
         users.add(piece)
         items.add(piece)
-        for column, found in numbered.items():
-            if column in piece.columns:
-                found.append(times(piece, column))
+        for column in NUMBERED.keys() & piece.columns.keys():
+            numbered[column].append(NUMBERED[column](piece, column))
         if min_rating is not None:
             likes.append(numbers(piece, "rating") >= min_rating)
     if first is None:
         raise Failure(f"{name} holds no interactions, expected at least one row of user_id and item")
-    like = chosen(name, min_rating, likes)
+    like = chosen(name, min_rating, likes, weighed=bool(numbered["weight"]))
     user_names, user = index(*users.codes(), like)
     item_names, item = index(*items.codes(), like)
-    time, place = (np.concatenate(found)[like] if found else None for found in numbered.values())
+    time, place, weight = (np.concatenate(found)[like] if found else None for found in numbered.values())
     time = np.zeros(len(user), np.int64) if time is None else time
-    return Interactions.of(users=user_names, items=item_names, user=user, item=item, timestamp=time, place=place)
+    names: dict[str, Any] = {"users": user_names, "items": item_names}
+    return Interactions.of(**names, user=user, item=item, timestamp=time, place=place, weight=weight)
 
 
 def _described(found: Interactions, users: Described | None, items: Described | None) -> Interactions:
@@ -75,6 +79,7 @@ def _described(found: Interactions, users: Described | None, items: Described | 
         item=item[found.item],
         timestamp=found.timestamp,
         place=found.place,
+        weight=found.weight,
         user_tags=user_tags,
         item_tags=item_tags,
     )
@@ -100,8 +105,14 @@ def _pieces(source: Source) -> Iterator[Piece]:
     """Give the pieces of all files that have rows, with the columns that are read."""
     rated = [] if source.min_rating is None else ["rating"]
     wanted = {name: source.theirs(name) for name in (*REQUIRED, *OPTIONAL) if name != "rating" or rated}
+    wanted |= {"weight": source.weight} if source.weight else {}
     source = replace(source, columns={name: source.theirs(name) for name in wanted if name in source.columns})
-    required = [*REQUIRED, *rated, *(name for name in source.columns if name in wanted)]
+    required = [
+        *REQUIRED,
+        *rated,
+        *(["weight"] if source.weight else []),
+        *(name for name in source.columns if name in wanted),
+    ]
     for file in (file for path in source.data for file in find(path)):
         yield from (piece for piece in read_pieces(file, wanted, required, source) if len(piece))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,8 +18,14 @@ NAMES = (*REQUIRED, *OPTIONAL, "title", "items.item", "users.user_id")
 """What ``--columns`` may name: columns of the interactions, that of titles in the file of items, and the ids of the
 files of items and users where they are called something else there."""
 
+HEADINGS = {"user", "userid", "item", "itemid", "movieid", "rating", "timestamp"}
+"""First cells of a column, in small letters and digits, that are no ids and no times but a header."""
+
 SIZES = ("100k", "1m", "20m", "25m", "latest-small")
 """What there is of MovieLens."""
+
+PROBE = "a,b\n"
+"""What any encoding of text can write."""
 
 NAMED = {"tab": "\t", r"\t": "\t", "comma": ",", "semicolon": ";", "pipe": "|"}
 """Separators that a shell makes hard to type."""
@@ -35,6 +43,7 @@ class Source:
         separator: what parts the columns of a text file; None: found from its first line.
         encoding: of text files; None: UTF-8, or what a byte order mark says.
         min_rating: read only rows with this rating or a higher one; None: every row, and no rating.
+        weight: the column of what each row counts for; None: all count alike.
         movie_ids: of MovieLens, take movie ids for items, not titles, and keep each row's place in the original file.
     """
 
@@ -45,6 +54,7 @@ class Source:
     separator: str | None = None
     encoding: str | None = None
     min_rating: float | None = None
+    weight: str | None = None
     movie_ids: bool = False
 
     @property
@@ -54,14 +64,31 @@ class Source:
 
     @property
     def origin(self) -> str:
-        """Name the data with the files that describe it."""
-        described = (("items", self.items), ("users", self.users))
+        """Name the data with the files that describe it and the column that weighs it."""
+        described = (("items", self.items), ("users", self.users), ("weight", self.weight))
         return ", ".join([self.name, *(f"{side} {file}" for side, file in described if file)])
 
     @property
     def own(self) -> bool:
         """Tell files of one's own from MovieLens: by a suffix, by being there, or by being several."""
         return len(self.data) > 1 or bool(Path(self.data[0]).suffix) or "/" in self.name or Path(self.name).exists()
+
+    def numbered(self, path: Path, first: Sequence[str]) -> bool:
+        """Tell whether columns are called by numbers, and the ``first`` row of a file is no header.
+
+        Raises:
+            Failure: they are, and it is one.
+        """
+        given = set(self.columns.values())
+        if not given or not all(map(str.isdecimal, given)) or given <= set(first):
+            return False
+        for number, cell in enumerate(first, 1):
+            if str(number) in given and re.sub("[^a-z0-9]", "", cell.lower()) in HEADINGS:
+                raise Failure(
+                    f"{path} has a header ({', '.join(first)}), and --columns says {number} as if it had none: "
+                    f"expected the name, {cell}"
+                )
+        return True
 
     def theirs(self, name: str) -> str:
         """Find what one of our columns is called in the files."""
@@ -75,7 +102,7 @@ def columns(given: Iterable[str]) -> dict[str, str]:
     {'user_id': 'userId', 'item': 'movieId'}
 
     Raises:
-        Failure: a piece is no pair, or names a column twice or one that does not exist.
+        Failure: a piece is no pair, names a column twice or one that does not exist, or one column is to be two.
     """
     found: dict[str, str] = {}
     for piece in (piece for text in given for piece in next(csv.reader([text]), [])):
@@ -87,6 +114,10 @@ def columns(given: Iterable[str]) -> dict[str, str]:
         if ours not in NAMES:
             raise Failure(f"--columns names {ours!r}, expected one of {', '.join(NAMES)} before the =")
         found[ours] = theirs
+    table = {name: found.get(name, name) for name in (*REQUIRED, *OPTIONAL) if name in REQUIRED or name in found}
+    for name, theirs in table.items():
+        if others := [other for other in table if table[other] == theirs and other != name]:
+            raise Failure(f"--columns takes {theirs!r} for {name} and for {others[0]}, expected a column for each")
     return found
 
 
@@ -102,6 +133,24 @@ def separator(given: str | None) -> str | None:
     if given is None:
         return None
     found = NAMED.get(given.lower(), given)
-    if not found or set(found) & set('"\r\n'):
+    if not found or set(found) & set('"\r\n\0'):
         raise Failure(f"--separator is {given!r}, expected what parts two columns, such as ';' or tab")
     return found
+
+
+def encoding(given: str | None) -> str | None:
+    """Read the name of an encoding of text; Python has others, such as ``hex``, of bytes.
+
+    >>> encoding("cp1252"), encoding(None)
+    ('cp1252', None)
+
+    Raises:
+        Failure: there is none of this name.
+    """
+    try:
+        known = given is None or codecs.getincrementaldecoder(given)().decode(PROBE.encode(given)) == PROBE
+    except (LookupError, ValueError, TypeError):  # a UnicodeError is a ValueError
+        known = False
+    if not known:
+        raise Failure(f"--encoding is {given!r}, expected one such as utf-8, utf-16 or cp1252")
+    return given

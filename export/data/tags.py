@@ -67,8 +67,8 @@ def read_tags(source: Source, name: str) -> Described | None:
     if not pieces:
         raise Failure(f"{file} holds no row, expected one for each {name}")
     words, codes = ids.codes()
-    _refuse_twice(ids, codes)
     names = [words[code] for code in codes]
+    _refuse_twice(ids, names)
     columns = list(_columns(pieces))
     tags = {one: tuple(dict.fromkeys(chain(*(own[row] for own in columns)))) for row, one in enumerate(names)}
     called, places = titles.codes() if "title" in pieces[0].columns else ([], np.zeros(0, np.int32))
@@ -114,14 +114,14 @@ def _lacking(path: Path, column: str, found: list[str], flag: str) -> str:
     return f"{path} has no column {column!r}; found {', '.join(found)}: --columns {flag}=NAME says which it is"
 
 
-def _refuse_twice(ids: Ids, codes: Any) -> None:
+def _refuse_twice(ids: Ids, names: list[str]) -> None:
     """Refuse the first row whose id was there before."""
-    _, first, places = np.unique(codes, return_index=True, return_inverse=True)
-    again = np.flatnonzero(first[places] != np.arange(len(codes)))
-    if len(again):
-        before, row = ids.find(int(first[places[again[0]]]))
-        piece, twice = ids.find(int(again[0]))
-        piece.refuse_row(ids.name, twice, f"each once, and row {before.first + row + 1} of {before.path} has it")
+    rows: dict[str, int] = {}
+    for number, one in enumerate(names):
+        if rows.setdefault(one, number) != number:
+            before, row = ids.find(rows[one])
+            piece, twice = ids.find(number)
+            piece.refuse_row(ids.name, twice, f"each once, and row {before.first + row + 1} of {before.path} has it")
 
 
 def _columns(pieces: list[Piece]) -> Iterator[Sequence[Own]]:
@@ -155,7 +155,7 @@ def _whole_column(pieces: list[Piece], kind: str) -> Any:
 def _of_column(kind: str, column: Any, *, text: bool) -> Sequence[Own]:
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type):
         return _of_numbers(kind, np.asarray(column.cast(pa.float64(), safe=False).fill_null(np.nan)))
-    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type) or pa.types.is_fixed_size_list(column.type):
         if not _is_text(column.type.value_type) and not pa.types.is_integer(column.type.value_type):
             raise _LeftOutError(f"its type is {column.type}, expected lists of text")
         return _told_apart([_tags(kind, map(str, filter(None, cell or ()))) for cell in column.to_pylist()])

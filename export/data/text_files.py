@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,12 @@ MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM
     codecs.BOM_UTF16_BE: "utf-16",
 }
 """Encoding by byte order mark; that of UTF-32 begins like that of UTF-16 and comes first."""
+
+LINE = re.compile("\r\n|\r|\n")
+"""What ends a line, here and in Arrow; ``str.splitlines`` knows more."""
+
+NULS = 1 / 8
+"""Share of NUL characters from which a text is none: UTF-16 and UTF-32 without their mark have a half or more."""
 
 UNIT = b"\x1f"
 """The ASCII unit separator, which Arrow is given for a separator of more than one byte."""
@@ -117,39 +124,40 @@ def layout(path: Path, wanted: Mapping[str, str], source: Source) -> Layout:
     with _unpacked(path) as stream:
         head = stream.read(HEAD)
     encoding = source.encoding or next((name for mark, name in MARKS.items() if head.startswith(mark)), "utf-8")
-    lines = _decoded(path, head, encoding).splitlines()
+    lines = LINE.split(_decoded(path, head, encoding))
     skip = next((number for number, line in enumerate(lines) if line.strip()), None)
     if skip is None:
         needed = " and ".join(name for name in wanted if name not in OPTIONAL)
         raise Failure(f"{path} is empty, expected a header with {needed} and rows below it")
-    ways = {one: _fields(lines[skip], one) for one in ([source.separator] if source.separator else SEPARATORS)}
+    ways = {one: _fields(lines[skip:], one) for one in ([source.separator] if source.separator else SEPARATORS)}
 
     def fit(separator: str) -> tuple[int, int]:
-        return len(set(ways[separator]) & set(wanted.values())), len(ways[separator])
+        return len(set(ways[separator][0]) & set(wanted.values())), len(ways[separator][0])
 
     best = max(ways, key=fit)
-    names = ways[best]
-    numbers = [str(number) for number in range(1, len(names) + 1)]
-    given = set(source.columns.values())
-    if given and all(map(str.isdecimal, given)) and not given <= set(names):
-        return Layout(encoding=encoding, separator=best, names=numbers, skip=skip)
-    return Layout(encoding=encoding, separator=best, names=names, skip=skip + 1)
+    names, height = ways[best]
+    if not source.numbered(path, names):
+        return Layout(encoding=encoding, separator=best, names=names, skip=skip + height)
+    return Layout(encoding=encoding, separator=best, names=[str(n + 1) for n in range(len(names))], skip=skip)
 
 
-def _fields(line: str, separator: str) -> list[str]:
+def _fields(lines: list[str], separator: str) -> tuple[list[str], int]:
+    """Part the first of some lines; returns how many it takes, for a quoted field may have several."""
     if len(separator.encode()) > 1:
-        return [field.strip() for field in line.split(separator)]
-    return [field.strip() for field in next(csv.reader([line], delimiter=separator))]
+        return [field.strip() for field in lines[0].split(separator)], 1
+    reader = csv.reader((line + "\n" for line in lines), delimiter=separator)
+    return [field.strip() for field in next(reader)], reader.line_num
 
 
 def _decoded(path: Path, head: bytes, encoding: str) -> str:
     try:
-        return codecs.getincrementaldecoder(encoding)().decode(head)
+        text = codecs.getincrementaldecoder(encoding)().decode(head)
     except UnicodeDecodeError as error:
         line = head[: error.start].count(b"\n") + 1
         raise Failure(f"{path}, line {line}: {NOT_UTF8}".format(encoding=encoding)) from error
-    except LookupError as error:
-        raise Failure(f"--encoding is {encoding!r}, expected one such as utf-8, utf-16 or cp1252") from error
+    if text.count("\0") > NULS * len(text):
+        raise Failure(f"{path} is full of NUL: if it is UTF-16 without its mark, --encoding utf-16-le says so")
+    return text
 
 
 NOT_UTF8 = "the text is not {encoding}: save it as UTF-8, or say what it is, such as --encoding cp1252"

@@ -6,13 +6,17 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from export.waist.config import Config, hyper
+from export.waist.config import HALF_LIFE, Config, hyper
 from export.waist.model import TUNED, TUTORIAL, Model
 from serving.errors import Failure
 
 if TYPE_CHECKING:
     from export.data.interactions import Interactions
     from export.waist.factorized import Factorized, OnEpoch
+
+
+OURS = "steps", "half_life"
+"""Hyper-parameters that LightFM does not have: what comes of them is computed before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +29,7 @@ class LightFMConfig(Config):
     max_sampled: int = hyper(10, "negatives tried for each positive by WARP", least=1)
     user_alpha: float = hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
     features: float = hyper(0.0, "weight of genre, year, age … beside the identity; 0: identity only", least=0.0)
+    half_life: float = hyper(0.0, HALF_LIFE, least=0.0)
     steps: int = hyper(100_000_000, "most steps of the training: passes that would exceed them are left out", least=1)
     threads: int = hyper(1, "threads; more than one never repeats exactly", least=1)
 
@@ -37,8 +42,8 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
     from lightfm_adapter.training import Settings, fit
     from lightfm_adapter.vectors import vectors
 
-    values = asdict(config) | {"epochs": config.passes(rows=len(interactions), users=interactions.active())}
-    del values["steps"]
+    values = {name: value for name, value in asdict(config).items() if name not in OURS}
+    values["epochs"] = config.passes(rows=len(interactions), users=interactions.active())
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is told below
             fitted = fit(
@@ -46,14 +51,14 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
                 interactions.items.tolist(),
                 interactions.matrix(),
                 Settings(**values, seed=seed),
+                weights=interactions.weights(config.half_life),
                 user_tags=interactions.user_tags,
                 item_tags=interactions.item_tags,
                 on_epoch=lambda epoch: on_epoch(epoch, math.nan),
             )
     except ValueError as error:  # it looks at its own numbers after each epoch
-        raise Failure(
-            f"lightfm: {str(error).rstrip('.')}: try a lower --learning-rate than {config.learning_rate:g}"
-        ) from error
+        what = str(error).rstrip(".")
+        raise Failure(f"lightfm: {what}: try a lower --learning-rate than {config.learning_rate:g}") from error
     sides = vectors(fitted)
     return Factorized(
         user_vectors=sides.user_vectors,
@@ -78,5 +83,6 @@ MODEL = Model(
     },
     train=train,
     reads_tags=True,
+    weighs=True,
     shown=3,  # as many as LightFM's own examples print; the TFRS tutorials print more
 )

@@ -38,7 +38,7 @@ RESERVED |= {
     "report_folder",
     "seed",
 }
-RESERVED |= {"seeds", "separator", "trained", "user", "users"}
+RESERVED |= {"seeds", "separator", "trained", "user", "users", "validated", "weight"}
 """What the commands have flags for: no name for a hyper-parameter, which is a flag beside them."""
 
 MODELS: dict[str, Model] = {name: EntryPoint(name, value, GROUP).load() for name, value in OURS.items()}

@@ -45,4 +45,5 @@ MODEL = Model(
     space=SPACE,
     train=train,
     distributes=True,
+    weighs=True,
 )

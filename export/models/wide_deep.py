@@ -75,4 +75,5 @@ MODEL = Model(
     space={**SPACE, "wide_scale": (4.0, 32.0, True), "wide_hidden": (0.5, 0.95, False)},
     train=train,
     distributes=True,
+    weighs=True,
 )

@@ -25,7 +25,7 @@ from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
 from export.quality.baselines import MEMORY
 from export.quality.leaderboard import Entry, Run
-from export.quality.protocols import Split, split
+from export.quality.protocols import Split, split, validation
 from export.waist.config import Config
 from serving.errors import Failure
 
@@ -42,6 +42,7 @@ def measure(
     *,
     data: str,
     protocol: str,
+    validated: bool,
     seed: int,
     seeds: int,
     users: int | None,
@@ -54,7 +55,7 @@ def measure(
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
     _try_to_write(*filter(None, (json_file, report_folder and report_folder / "index.html")))
-    parts = split(interactions, protocol)
+    parts = (validation if validated else split)(interactions, protocol)
     html_report.check_user(parts, user)
     every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
     entries = _baselines(every, named, len(interactions.items))
@@ -67,9 +68,9 @@ def measure(
         for entry in entries
         for more in range(seeds if entry.recipe != BASELINE or entry.name == "ials" else 1)
     ]
-    _print(protocol, runs)
+    _print(f"validation part of {protocol}" if validated else protocol, runs)
     if json_file:
-        _write(json_file, {"protocol": protocol, "rows": [run.row() for run in runs]})
+        _write(json_file, {"protocol": protocol, "validation": validated, "rows": [run.row() for run in runs]})
     if report_folder:
         about = html_report.About(data=data, command=_command(), configs=configs, day=date.today())
         say(f"wrote {html_report.write(report_folder, parts, runs, about, user=user)}")
@@ -120,7 +121,7 @@ def _run(entry: Entry, parts: Split, seed: int, *, users: int | None, config: An
     if config is None:
         say(label)
         return leaderboard.run(entry, parts, seed=seed, users=users)
-    forecast.check(entry.name, config, parts.train)
+    forecast.check(entry.name, config, parts.train, weighs=MODELS[entry.name].weighs)
     with bar(label, pipeline.passes(config, parts.train)) as advance:
         return leaderboard.run(
             entry,

@@ -70,6 +70,15 @@ def split(interactions: Interactions, protocol: str, *, seed: int = SEED) -> Spl
     return parts
 
 
+def validation(interactions: Interactions, protocol: str) -> Split:
+    """Part the training part of a protocol once more by the same protocol: what choices are made on.
+
+    Raises:
+        Failure: see ``split``.
+    """
+    return split(split(interactions, protocol).train, protocol)
+
+
 def _random(rows: Interactions, seed: int) -> Split:
     """Hold out a random 20 % of all rows (80,000/20,000 of MovieLens 100k), as the TFRS tutorials do."""
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ from export.progress import say
 from export.quality.baselines import ease
 from export.quality.evaluation import evaluate
 from export.quality.leaderboard import entry, run
-from export.quality.protocols import Split, split
+from export.quality.protocols import Split, validation
 from export.waist.config import Config
 from export.waist.model import Bounds
 
@@ -40,7 +40,7 @@ OnTrial = Callable[[str], None]
 def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
     """Search one model's space, its own recipe first; returns space, trials and the best of them."""
     protocols = _protocols(interactions)
-    parts = [split(split(interactions, name).train, name) for name in protocols]
+    parts = [validation(interactions, name) for name in protocols]
     yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
     space, config = MODELS[model].space, MODELS[model].recipes[MODELS[model].default]
     tried: list[dict[str, Any]] = []

@@ -41,8 +41,8 @@ class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
 
     No Keras layer: inside one, what the regularizer of a layer that it does not own adds to the loss gets lost.
 
-    A user counts by the root of how many items are wanted: by the number itself, the few who have hundreds would be
-    most of the loss; all alike, what they know would be lost.
+    A user counts by the root of how many items are wanted, their weights summed: by the number itself, the few who have
+    hundreds would be most of the loss; all alike, what they know would be lost.
 
     Attributes:
         drawn: items drawn in a step; 0: none, all count.
@@ -55,28 +55,35 @@ class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
         self.size, self.drawn, self.l2, self.width = len(popularity), drawn, l2, width
         self.popularity = np.maximum(popularity, 1).tolist()
 
-    def __call__(self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor) -> tf.Tensor:
-        """Compute the loss of `[b, d]` users with `[b, m]` items, those wanted and those given: a scalar."""
+    def __call__(
+        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, weight: tf.Tensor
+    ) -> tf.Tensor:
+        """Compute the loss of `[b, d]` users with `[b, m]` items, wanted and given, and their weights: a scalar."""
         queries = tf.concat([queries, tf.ones_like(queries[:, :1])], axis=1)
-        count = tf.reduce_sum(tf.cast(wanted, tf.float32), axis=1)
+        share = tf.where(wanted, weight, 0.0)
+        count = tf.reduce_sum(share, axis=1)
+        share = tf.boolean_mask(tf.math.divide_no_nan(share, tf.expand_dims(count, 1)), wanted)
         missed = self._missed_of_drawn if self.drawn else self._missed
-        of_users, length = missed(queries, columns, items, wanted, count)
+        of_users, length = missed(queries, columns, items, wanted, share)
         root = tf.sqrt(count)
         return tf.math.divide_no_nan(tf.reduce_sum(root * of_users), tf.reduce_sum(root)) + length
 
     def _missed(
-        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, count: tf.Tensor
+        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, share: tf.Tensor
     ) -> tuple[tf.Tensor, float]:
-        """Compute the mean of what each user's wanted items miss of certainty, in logarithms: `[b]`; and 0."""
+        """Compute the mean of what each user's wanted items miss of certainty, in logarithms: `[b]`; and 0.
+
+        ``share`` is `[n]`: the weight of each that is wanted, row by row, in the mean of its user.
+        """
         scores = tf.linalg.matmul(queries, columns(), transpose_b=True)
         row, item = cells(items, (items < self.size) & ~wanted)
         scores = tf.tensor_scatter_nd_sub(scores, tf.stack([row, item], axis=1), tf.fill(tf.shape(row), OUT))
         row, item = cells(items, wanted)
-        share = tf.scatter_nd(tf.stack([row, item], axis=1), 1 / tf.gather(count, row), tf.shape(scores))
-        return tf.nn.softmax_cross_entropy_with_logits(labels=share, logits=scores), 0.0
+        labels = tf.scatter_nd(tf.stack([row, item], axis=1), share, tf.shape(scores))
+        return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=scores), 0.0
 
     def _missed_of_drawn(
-        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, count: tf.Tensor
+        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, share: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Estimate the same: `[b]`; and what the length of all items' vectors costs, which those drawn stand for."""
         drawn, _, expected = tf.random.fixed_unigram_candidate_sampler(
@@ -93,7 +100,7 @@ class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
         beside = tf.exp(tf.minimum(mine - tf.gather(others, row), FAR))
         users = tf.shape(queries)[0]
         whole = others + tf.math.log1p(tf.math.unsorted_segment_sum(beside, row, users))
-        return whole - tf.math.divide_no_nan(tf.math.unsorted_segment_sum(mine, row, users), count), length
+        return whole - tf.math.unsorted_segment_sum(share * mine, row, users), length
 
     def _among(self, items: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         """Mark which of the drawn each user has, given or wanted: `[b, drawn]` zeros and ones."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from export.waist.config import Config, hyper
+from export.waist.config import HALF_LIFE, Config, hyper
 from export.waist.model import Bounds
 
 BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
@@ -30,6 +30,7 @@ class TowersConfig(Config):
     future: float = hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
     l2: float = hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
     candidates: int = hyper(0, "items drawn for the catalogue loss; 0: all, up to 100,000, else 8,192", least=0)
+    half_life: float = hyper(0.0, HALF_LIFE, least=0.0)
     steps: int = hyper(8000, "most steps of the training: passes that would exceed them are left out", least=1)
     averaging: float = hyper(
         0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0

@@ -42,13 +42,18 @@ class Tower(tf.keras.Model):
         return self.embed(self.lookup(ids))
 
 
-def pairs(interactions: Interactions, *, batch: int, seed: int) -> tf.data.Dataset:
-    """Give the interactions as shuffled batches of ``{"user_id": [batch] string, "item": [batch] string}``."""
+def pairs(interactions: Interactions, *, batch: int, half_life: float, seed: int) -> tf.data.Dataset:
+    """Give shuffled batches of ``user_id`` and ``item``, strings, and ``weight``, float32, all `[batch]`."""
     users, items = tf.constant(interactions.users), tf.constant(interactions.items)
     user, item = tf.constant(interactions.user), tf.constant(interactions.item)
+    weight = tf.constant(interactions.weights(half_life))
 
     def look_up(rows: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"user_id": tf.gather(users, tf.gather(user, rows)), "item": tf.gather(items, tf.gather(item, rows))}
+        return {
+            "user_id": tf.gather(users, tf.gather(user, rows)),
+            "item": tf.gather(items, tf.gather(item, rows)),
+            "weight": tf.gather(weight, rows),
+        }
 
     rows = tf.data.Dataset.range(
         len(interactions)

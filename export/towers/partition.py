@@ -30,22 +30,25 @@ class Parts:
         dropout: share of a user's items that is to be found; also the share of users whose id is hidden, so that
             the row of the id embedding that unknown users share learns what to stand for.
         future: share of users parted by time, where there is any.
+        half_life: days after which an interaction weighs half; 0: at any age the same.
         seed: repeats every draw.
     """
 
     batch: int
     dropout: float
     future: float
+    half_life: float
     seed: int
 
 
 def partitions(interactions: Interactions, parts: Parts) -> tf.data.Dataset:
-    """Give batches of ``user_id`` `[b]` strings, and what each has: ``items`` `[b, m]` int32, ``wanted`` `[b, m]` bool.
+    """Give batches of ``user_id`` `[b]` strings, and what each has: ``items``, ``wanted`` and ``weight``, all `[b, m]`.
 
-    What is not wanted is given. Rows are padded at the end with n_items to the longest history in the batch.
+    Items are int32, what is wanted bool, and what is not is given. Rows are padded at the end with n_items to the
+    longest history in the batch.
     """
     rng = np.random.default_rng(parts.seed)  # outside the generator, which starts anew in each epoch
-    ages = _ages(interactions)
+    ages, weights = _ages(interactions, parts.half_life)
     present = np.flatnonzero(np.diff(ages.indptr))
     future = parts.future if interactions.timestamp.any() else 0.0
 
@@ -57,12 +60,14 @@ def partitions(interactions: Interactions, parts: Parts) -> tf.data.Dataset:
             count = np.bincount(age.row, minlength=len(users))
             held = np.arange(count.max()) < count[:, None]
             items, wanted = np.full(held.shape, age.shape[1], np.int32), np.zeros(held.shape, np.bool_)
-            items[held], wanted[held] = age.col, hidden
+            weight = np.zeros(held.shape, np.float32)
+            items[held], wanted[held], weight[held] = age.col, hidden, weights[users].data
             ids = np.where(rng.random(len(users)) < parts.dropout, PADDING, interactions.users[users])
-            yield {"user_id": ids, "items": items, "wanted": wanted}
+            yield {"user_id": ids, "items": items, "wanted": wanted, "weight": weight}
 
-    kinds = {"user_id": ((None,), tf.string), "items": ((None, None), tf.int32), "wanted": ((None, None), tf.bool)}
-    specs = {name: tf.TensorSpec(*kind) for name, kind in kinds.items()}
+    kinds = {"items": tf.int32, "wanted": tf.bool, "weight": tf.float32}
+    specs = {name: tf.TensorSpec((None, None), kind) for name, kind in kinds.items()}
+    specs["user_id"] = tf.TensorSpec((None,), tf.string)
     return tf.data.Dataset.from_generator(epoch, output_signature=specs).prefetch(1)
 
 
@@ -75,13 +80,21 @@ def _hidden(age: sparse.coo_matrix, dropout: float, future: float, rng: np.rando
     return np.where(by_time[age.row], age.data <= latest[age.row], rng.random(age.nnz) < dropout)
 
 
-def _ages(interactions: Interactions) -> sparse.csr_matrix:
-    """Number each user's items from the latest, which is 1: `[n_users, n_items]`, sparse; equal times by item."""
+def _ages(interactions: Interactions, half_life: float) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Number each user's items from the latest, which is 1, equal times by item; and weigh them: `[n_users, n_items]`.
+
+    Both are sparse, with the same cells. What is there several times weighs as much as the row of it that weighs most.
+    """
     shape = len(interactions.users), len(interactions.items)
-    pairs, first = np.unique(interactions.user * shape[1] + interactions.item, return_index=True)
+    pair = interactions.user * shape[1] + interactions.item
+    rows = np.argsort(pair, kind="stable")
+    starts = np.flatnonzero(np.diff(pair[rows], prepend=-1))
+    first, weight = rows[starts], np.maximum.reduceat(interactions.weights(half_life)[rows], starts)
+    pairs = pair[first]
     user, item = pairs // shape[1], pairs % shape[1]
     order = np.lexsort((item, -interactions.timestamp[first], user))
     count = np.bincount(user, minlength=shape[0])
     age = np.empty(len(pairs), np.int64)
     age[order] = 1 + np.arange(len(pairs)) - (np.cumsum(count) - count)[user[order]]
-    return sparse.csr_matrix((age, (user, item)), shape=shape)
+    ages, weights = (sparse.csr_matrix((of_pairs, (user, item)), shape=shape) for of_pairs in (age, weight))
+    return ages, weights

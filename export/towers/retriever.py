@@ -64,11 +64,12 @@ class Retriever(tfrs.Model):
         """
         if "wanted" not in inputs:
             users, items = self.user_tower(inputs["user_id"]), self.item_tower(inputs["item"])
-            return self.task(users, items, compute_metrics=not training)
+            return self.task(users, items, sample_weight=inputs["weight"], compute_metrics=not training)
         queries = self.user_tower.read(inputs["user_id"], inputs["items"], inputs["wanted"])
         if self.wide_part:
             queries = self.wide_part.mask(queries)
-        loss = self.task(queries, self.columns, inputs["items"], inputs["wanted"]) + self.user_tower.distance()
+        loss = self.task(queries, self.columns, inputs["items"], inputs["wanted"], inputs["weight"])
+        loss += self.user_tower.distance()
         return loss + self.wide_part.distance(self.wide) if self.wide_part else loss
 
     def vectors(self) -> tf.Tensor:
@@ -103,7 +104,7 @@ def train(
     users, items = np.zeros(len(interactions.users), np.float32), np.zeros(len(interactions.items), np.float32)
     if config.loss == BATCH:
         model.compile(optimizer=tf.keras.optimizers.Adagrad(config.learning_rate))
-        data = fitting.pairs(interactions, batch=config.batch, seed=seed)
+        data = fitting.pairs(interactions, batch=config.batch, half_life=config.half_life, seed=seed)
         fitting.fit(model, data, epochs=epochs, on_epoch=on_epoch)
         return Factorized(
             user_vectors=model.user_tower(tf.constant(interactions.users)).numpy(),
@@ -114,7 +115,9 @@ def train(
     averaging = momentum(config.averaging, steps=epochs * config.steps_a_pass(**size))
     adam = tf.keras.optimizers.Adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging)
     model.compile(optimizer=adam)
-    parts = Parts(batch=config.batch, dropout=config.dropout, future=config.future, seed=seed)
+    parts = Parts(
+        batch=config.batch, dropout=config.dropout, future=config.future, half_life=config.half_life, seed=seed
+    )
     fitting.fit(model, partitions(interactions, parts), epochs=epochs, on_epoch=on_epoch)
     return Factorized(
         user_vectors=model.user_tower.user_vectors(interactions),

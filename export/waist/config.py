@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+HALF_LIFE = "days after which an interaction weighs half, counted back from the latest; 0: at any age the same"
+"""The help of ``half_life``, which is one flag for all models that have it."""
+
 
 def hyper(
     default: Any, text: str, *, least: float | None = None, below: float | None = None, among: tuple[str, ...] = ()

@@ -44,6 +44,7 @@ class Model:
         space: what ``triptych tune`` searches, by hyper-parameter; empty: it has no search.
         distributes: whether processes on several machines can train it together.
         reads_tags: whether it learns from genres, ages and what else the interactions know of users and items.
+        weighs: whether it heeds what interactions weigh, ``Interactions.weights``.
         shown: items that the demo shows of it.
 
     Raises:
@@ -56,6 +57,7 @@ class Model:
     space: Mapping[str, Bounds] = field(default_factory=dict)
     distributes: bool = False
     reads_tags: bool = False
+    weighs: bool = False
     shown: int = 5
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,11 @@ def test_the_memory_of_a_container_is_its_own(monkeypatch: pytest.MonkeyPatch, t
     assert forecast.available() == 2000
     files[1].write_text("max\n")
     assert forecast.available() == 9_000_000 * 1024
+
+
+def test_a_model_that_takes_no_weights_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    some = interactions(60, users=9, items=7)
+    weighed = replace(some, weight=np.ones(60, np.float32))
+    for data, weighs in ((some, False), (weighed, True), (weighed, False)):
+        forecast.check("ials", LightFMConfig(), data, weighs=weighs)
+    assert capsys.readouterr().err == "ials takes no weights: each row counts as much\n"

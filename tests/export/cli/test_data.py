@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import os
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -69,6 +71,15 @@ READ = {
     "seconds": ("user_id,item,timestamp\n1,a,0\n1,b,86400.5\n", ["from 1970-01-01 00:00:00 to 1970-01-02 00:00:00"]),
     "dates": ("user_id,item,timestamp\n1,a,2024-01-31\n1,b,2024-02-01\n", ["from 2024-01-31 00:00:00 to 2024-02-01"]),
     "times": ("user_id,item,timestamp\n1,a,2024-01-31T12:00:00+01:00\n1,b,2024-01-31 12:00\n", ["from 2024-01-31 11:00:00 to 2024-01-31 12:00:00"]),
+    "milliseconds, as they can only be": ("user_id,item,timestamp\n1,a,1706702400000\n1,b,1706788800000.5\n", ["from 2024-01-31 12:00:00 to 2024-02-01 12:00:00"]),
+    "microseconds and nanoseconds": ("user_id,item,timestamp\n1,a,1706702400000000\n1,b,1706788800000000000\n", ["from 2024-01-31 12:00:00 to 2024-02-01 12:00:00"]),
+    "the first and the last day": ("user_id,item,timestamp\n1,a,0001-01-01\n1,b,9999-12-31\n", ["from 0001-01-01 00:00:00 to 9999-12-31 00:00:00"]),
+    "a line break in a header": ('user_id,"no\nte",item\n1,"x\ny",a\n2,z,b\n', ["2 items: 'a', 'b'"]),
+    "what Python takes for a line break in a header": ("user_id,a\x0cb\u2028c,item\n1,x,a\n", ["1 items: 'a'"]),
+    "carriage returns alone": ("user_id,item\r1,a\r2,b\r", ["2 items: 'a', 'b'"]),
+    "a column without a name": (",user_id,item,\n0,1,a,\n", ["1 users: '1'", "1 items: 'a'"]),
+    "blanks are part of an id": ("user_id,item\n 1,a\n1,a\n", ["2 users: ' 1', '1'"]),
+    "one of each": ("user_id,item\n1,a\n", ["1 interactions of 1 users: '1'", "1 items: 'a'"]),
     "no times": ("user_id,item\n1,a\n", ["no times"]),
 }  # fmt: skip
 
@@ -95,6 +106,12 @@ REFUSED = {
     "no date": ("user_id,item,timestamp\n1,a,2024-01-31\n1,b,31/01/2024\n", "row 2: column 'timestamp' is '31/01/2024', expected seconds since 1970, or a date such as 2024-01-31"),
     "no time": ("user_id,item,timestamp\n1,a,\n", "row 1: column 'timestamp' is empty, expected seconds since 1970"),
     "an endless time": ("user_id,item,timestamp\n1,a,1e300\n", "row 1: column 'timestamp' is '1e300', expected seconds since 1970"),
+    "a time that Python would read": ("user_id,item,timestamp\n1,a,1_000\n", "row 1: column 'timestamp' is '1_000', expected seconds since 1970"),
+    "infinity among floats": ("user_id,item\n1.0,a\ninf,b\n", "row 2: column 'user_id' is 'inf', expected a whole number"),
+    "UTF-16 without its mark": ("user_id,item\n1,a\n".encode("utf-16-le"), "is full of NUL: if it is UTF-16 without its mark, --encoding utf-16-le says so"),
+    "nothing but NUL": (b"\0" * 100, "is full of NUL"),
+    "Parquet by another name": (b"PAR1\x15\x04", "cannot be read: "),
+    "no text at all": (b"\x89PNG\r\n\x1a\n\xff", "line 1: the text is not utf-8"),
     "cp1252": ("user_id,item\n1,Am\xe9lie\n".encode("cp1252"), "line 2: the text is not utf-8: save it as UTF-8, or say what it is, such as --encoding cp1252"),
     "cp1252 far down": (b"user_id,item\n" + b"1,a\n" * 20000 + b"1,Am\xe9lie\n", "line 20002: the text is not utf-8"),
     "a cp1252 header": ("user_id,\xe9t\xe9\n1,a\n".encode("cp1252"), "line 1: the text is not utf-8"),
@@ -187,6 +204,8 @@ def test_days_and_moments_before_1970_are_times(tmp_path: Path) -> None:
         ([1, None], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
         ([1.0, float("nan")], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
         ([AT, None], "row 2: column 'timestamp' is empty, expected seconds since 1970"),
+        ([True, False], "column 'timestamp' is bool, expected seconds since 1970, or a date"),
+        ([-(2**63), 1], "row 1: column 'timestamp' is -9223372036854775808, expected seconds since 1970"),
         ([time(1), time(2)], "column 'timestamp' is time64[us], expected seconds since 1970, or a date"),
     ],
 )
@@ -203,14 +222,20 @@ def test_a_marked_encoding_is_read(tmp_path: Path, encoding: str) -> None:
 def test_an_encoding_that_is_named_is_read_and_one_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = text(tmp_path, "user_id,item\n1,Amélie\n".encode("cp1252"))
     assert "'Amélie'" in read(path, "--encoding", "cp1252")
-    assert "--encoding is 'klingon', expected one such as utf-8" in refused(path, "--encoding", "klingon")
+    for none in ("klingon", "hex", "base64", "rot13", "idna", "undefined", "", "a\0b"):
+        assert refused(path, "--encoding", none).startswith(f"--encoding is {none!r}, expected one such as utf-8")
 
 
-@pytest.mark.parametrize("name", ["R.CSV", "r.tsv", "r.dat", "r.csv.gz", "r.gz", "r.DAT.GZ"])
-def test_a_suffix_may_be_any_in_any_case(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["R.CSV", "r.tsv", "r.dat", "r.csv.gz", "r.gz", "r.DAT.GZ", "ratings", "packed"])
+def test_a_suffix_may_be_any_in_any_case_or_none(tmp_path: Path, name: str) -> None:
     content = b"user_id\titem\n1\ta\n"
-    packed = gzip.compress(content) if name.lower().endswith("gz") else content
+    packed = gzip.compress(content) if name.lower().endswith("gz") or name == "packed" else content
     assert "1 items: 'a'" in read(text(tmp_path, packed, name))
+
+
+@pytest.mark.parametrize("name", ["part-0", "own.csv", "own.dat"])
+def test_parquet_is_told_by_its_first_bytes_too(tmp_path: Path, name: str) -> None:
+    assert "2 users: '1', '2'" in read(parquet(tmp_path, name, user_id=[1, 2], item=["a", "b"]))
 
 
 def test_columns_are_named_by_flag_also_where_there_is_no_header(tmp_path: Path) -> None:
@@ -231,6 +256,17 @@ def test_columns_are_named_by_flag_also_where_there_is_no_header(tmp_path: Path)
         (["--columns", "user_id"], "--columns has 'user_id', expected OURS=THEIRS such as user_id=userId"),
         (["--columns", "user=uid"], "--columns names 'user', expected one of user_id, item, rating, timestamp"),
         (["--columns", "item=a,item=b"], "--columns names 'item' twice, expected once"),
+        (["--columns", "user_id=item"], "--columns takes 'item' for user_id and for item, expected a column for each"),
+        (
+            ["--columns", "timestamp=rating,rating=rating"],
+            "--columns takes 'rating' for rating and for timestamp, expected",
+        ),
+        (
+            ["--columns", "user_id=1,item=2"],
+            "has a header (user_id, item, rating), and --columns says 1 as if it had none: expected the name, user_id",
+        ),
+        (["--separator", "\0"], r"--separator is '\x00', expected what parts two columns"),
+        (["--min-rating", "nan"], "--min-rating is nan, expected a number"),
         (["--columns", "timestamp=ts"], "has no column 'ts'; found user_id, item, rating"),
         (["--separator", ""], "--separator is '', expected what parts two columns, such as ';' or tab"),
         (["--min-rating", "6"], "has no rating of at least 6: pass a lower --min-rating"),
@@ -251,6 +287,46 @@ def test_the_least_rating_chooses_rows_and_needs_ratings_that_are_numbers(tmp_pa
     assert "has no column 'rating'" in refused(none, "--min-rating", "4")
 
 
+NO_WEIGHTS = {
+    "zero": ("0", "row 2: column 'plays' is '0', expected a number above 0 and up to 1e+09"),
+    "less": ("-1.5", "row 2: column 'plays' is '-1.5', expected a number above 0"),
+    "nothing": ("", "row 2: column 'plays' is empty, expected a number"),
+    "text": ("often", "row 2: column 'plays' is 'often', expected a number"),
+    "infinity": ("inf", "row 2: column 'plays' is 'inf', expected a number"),
+    "too much": ("1e300", "row 2: column 'plays' is '1e300', expected a number above 0 and up to 1e+09"),
+}
+
+
+@pytest.mark.parametrize("case", NO_WEIGHTS)
+def test_a_cell_that_is_no_weight_is_refused_with_its_row(tmp_path: Path, case: str) -> None:
+    cell, sentence = NO_WEIGHTS[case]
+    assert sentence in refused(text(tmp_path, f"user_id,item,plays\n1,a,3\n2,b,{cell}\n"), "--weight", "plays")
+
+
+def test_a_column_weighs_the_rows_that_are_read(tmp_path: Path) -> None:
+    path = text(tmp_path, "user_id,item,plays,rating\n2,b,6,5\n1,a,2,4\n1,b,9,1\n")
+    found = interactions(Source(data=(str(path),), weight="plays", min_rating=4))
+    assert found.weight is not None
+    assert found.weight.tolist() == [2, 6]
+    assert "ratings are not read" not in read(path, "--weight", "rating")
+    assert "has no column 'often'; found user_id, item, plays, rating" in refused(path, "--weight", "often")
+    sentence = (
+        "--weight is for files of your own, and 100k is none: MovieLens has its ratings, and --min-rating for them"
+    )
+    assert run("data", "--weight", "rating") == (1, sentence)
+
+
+@pytest.mark.parametrize("command", [["train", "lightfm"], ["evaluate", "two_tower"]])
+def test_a_half_life_that_cannot_be_meant_is_told_before_the_training(tmp_path: Path, command: list[str]) -> None:
+    path = text(tmp_path, "user_id,item\n" + "".join(f"{n % 9},{n % 7}\n" for n in range(60)))
+    name = command[1]
+    assert run(*command, "--half-life", "-1") == (1, f"{name}: half_life is -1.0, expected at least 0.0")
+    code, out = run(*command, "--data", str(path), "--half-life", "90")
+    assert code == 1
+    assert f"{name}: half_life 90 weighs interactions by their age, and the data has no timestamps" in out
+    assert not (tmp_path / "models").exists()
+
+
 def test_a_folder_of_parts_reads_as_one_table(tmp_path: Path) -> None:
     folder = tmp_path / "out.parquet"
     (folder / "day=1").mkdir(parents=True)
@@ -258,6 +334,7 @@ def test_a_folder_of_parts_reads_as_one_table(tmp_path: Path) -> None:
     parquet(folder / "day=1", "part-1.PARQUET", user_id=[3], item=["a"])
     for other in ("_SUCCESS", ".part-0.snappy.parquet.crc", "_temporary.parquet", "notes.md"):
         (folder / other).write_text("x")
+    (folder / "part-2.csv").touch()  # as Spark writes a part that had no rows
     assert "3 interactions of 3 users" in read(folder)
     one, other = text(tmp_path, "user_id,item\n1,a\n", "a.csv"), text(tmp_path, "user_id;item\n2;b\n", "b.csv")
     assert "2 interactions" in read(one, "--data", str(other))
@@ -268,6 +345,7 @@ def test_a_folder_of_parts_reads_as_one_table(tmp_path: Path) -> None:
 
 def test_what_is_no_data_is_refused_by_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    os.mkfifo(tmp_path / "pipe.csv")
     text(tmp_path, b"PK", "own.xlsx")
     text(tmp_path, "user_id,item\n1,a\n", "own.parquet")
     for path, sentence in {
@@ -275,6 +353,8 @@ def test_what_is_no_data_is_refused_by_what_it_is(tmp_path: Path) -> None:
         f"{tmp_path}/nothing.csv": "no file ",
         f"{tmp_path}/own.xlsx": "ends in .xlsx, expected .csv, .tsv",
         f"{tmp_path}/own.parquet": "own.parquet cannot be read: ",
+        f"{tmp_path}/pipe.csv": "pipe.csv is no file but a pipe or a device, expected .csv",
+        "": "a file's name is empty, expected .csv",
         "gs://bucket/ratings.parquet": "gs://bucket/ratings.parquet is an address, expected a path on this machine",
         "https://host/r.csv": "is an address",
     }.items():
@@ -331,6 +411,18 @@ def test_what_needs_times_is_refused_without(tmp_path: Path, command: list[str])
     assert out == "temporal parts each user's rows by time, and the data has no timestamps: take random-80-20"
 
 
+def test_tune_without_times_goes_on_with_random_80_20_alone_and_says_so(tmp_path: Path) -> None:
+    rows = [f"{user},Film {item}" for user in range(30) for item in range(12) if (user * item) % 4 != 1]
+    path = text(tmp_path, "user_id,item\n" + "\n".join(rows) + "\n")
+    code, out = run("tune", "lightfm", "--data", str(path), "--trials", "1", "--json", str(tmp_path / "found.json"))
+    assert code == 0, out
+    said = "the data has no timestamps: what is maximized is ndcg@10 of a validation part of random-80-20 alone"
+    assert said in " ".join(out.split())
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert list(found["ease"]) == ["random-80-20"]
+    assert [sorted(trial) for trial in found["trials"]] == [["config", "random-80-20", "value"]]
+
+
 SOME = "user_id,item\n1,a\n2,b\n"
 TAGGED = {
     "text": ("item,genre\na,Comedy\nb, Drama \n", {"a": ["genre:Comedy"], "b": ["genre:Drama"]}),
@@ -380,6 +472,7 @@ PARQUET_TAGS = {
     "vectors": ([[0.1], [0.2]], "its type is list<element: double>, expected lists of text"),
     "records": ([{"x": 1}, {"x": 2}], "its type is struct<x: int64>, expected text, numbers or lists of text"),
     "infinity": ([1.0, float("inf")], "it holds infinity"),
+    "lists of one length": (pa.array([["x", "y"], ["z", "x"]], pa.list_(pa.string(), 2)), {"a": ["t:x", "t:y"], "b": ["t:z", "t:x"]}),
     "long text": (["x" * 2000, "y"], "it has a value of more than 1,000 characters"),
 }  # fmt: skip
 
@@ -463,6 +556,7 @@ def test_ids_may_be_called_otherwise_in_the_files_that_describe_also_without_a_h
 
 
 REFUSED_TAGS = {
+    "an id twice, in two spellings": ("item,g\n1.0,x\n1,y\n", "row 2: column 'item' is '1', expected each once, and row 1 of "),
     "an id twice": ("item,g\na,x\nb,y\na,z\n", "row 3: column 'item' is 'a', expected each once, and row 1 of "),
     "an empty id": ("item,g\na,x\n,y\n", "row 2: column 'item' is empty, expected text or a whole number"),
     "no ids": ("movie,g\na,x\n", "has no column 'item'; found movie, g: --columns items.item=NAME says which it is"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from export.data.interactions import Interactions
+from export.data.interactions import DAY, Interactions
 
 SOME = Interactions.from_ids(
     ["2", "1", "2", "1", "2"],
@@ -41,3 +43,31 @@ def test_keeping_some_rows_keeps_every_user_and_item() -> None:
 def test_the_fingerprint_tells_one_data_set_from_another() -> None:
     assert SOME.fingerprint() != SOME.rows(np.arange(4)).fingerprint()
     assert SOME.fingerprint() == SOME.rows(np.arange(5)).fingerprint()
+
+
+def test_the_fingerprint_tells_other_tags_and_other_weights_apart() -> None:
+    bare = replace(SOME, user_tags=((),) * 2, item_tags=((),) * 3)
+    other = replace(SOME, item_tags=((), ("genre:Drama",), ("year:1995",)))
+    weighed = replace(SOME, weight=np.ones(5, np.float32))
+    assert len({one.fingerprint() for one in (SOME, bare, other, weighed)}) == 4
+    assert replace(bare, user_tags=(), item_tags=()).fingerprint() == bare.fingerprint()
+
+
+def test_weights_have_the_mean_one_and_halve_with_age() -> None:
+    assert SOME.weights().tolist() == [1.0] * 5
+    weighed = replace(SOME, weight=np.array([1, 2, 3, 4, 10], np.float32))
+    np.testing.assert_allclose(weighed.weights(), [0.25, 0.5, 0.75, 1, 2.5])
+    aged = replace(weighed, timestamp=np.array([0, 30, 60, 60, 30]) * DAY)
+    expected = np.array([1 / 4, 2 / 2, 3, 4, 10 / 2])
+    np.testing.assert_allclose(aged.weights(30.0), expected / expected.mean(), rtol=1e-6)
+    young = np.array([0, 0, 3, 4, 0])  # what is too old for a float weighs nothing
+    np.testing.assert_allclose(aged.weights(1e-6), young / young.mean(), rtol=1e-6)
+
+
+def test_rows_and_their_order_take_the_weights_along() -> None:
+    columns = {"user": np.array([1, 0, 1]), "item": np.array([0, 1, 0]), "timestamp": np.zeros(3, np.int64)}
+    names = {"users": np.array(["a", "b"], object), "items": np.array(["x", "y"], object)}
+    made = Interactions.of(**names, **columns, weight=np.array([3, 1, 2], np.float32))
+    assert made.weight is not None
+    assert made.weight.tolist() == [1, 2, 3]
+    assert made.rows(made.user == 1).weights().tolist() == [np.float32(0.8), np.float32(1.2)]

@@ -14,7 +14,7 @@ from export.data import mirror, movielens
 from serving.errors import Failure
 
 ROOT = Path(__file__).parents[3]
-FINGERPRINT = "4f0e8dcf74c0a56621b7ab8817c4b6fcbab8f5504516d93aee848de825fc606d"
+FINGERPRINT = "1bc291ae33d428ccee4a29f329d1d347eb54ee9672d4f6bb718e0de01c38d4d9"
 LOAD = "from export.data.movielens import load; print(load('{size}').fingerprint())"
 NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
 

@@ -33,6 +33,7 @@ def drawn() -> dict[str, npt.NDArray[np.float32]]:
         "columns": normal((ITEMS, 6)).astype(np.float32),
         "items": items,
         "wanted": wanted,
+        "weight": rng.uniform(0.2, 3, items.shape).astype(np.float32),
     }
 
 
@@ -41,6 +42,7 @@ def in_numpy(
     columns: npt.NDArray[np.float32],
     items: npt.NDArray[np.int32],
     wanted: npt.NDArray[np.bool_],
+    weight: npt.NDArray[np.float32],
 ) -> float:
     loss = weights = 0.0
     for user in range(USERS):
@@ -48,8 +50,9 @@ def in_numpy(
         right = items[user][wanted[user]]
         given = items[user][~wanted[user] & (items[user] < ITEMS)]
         logs = scores - np.log(np.exp(np.delete(scores, given)).sum())
-        root = np.sqrt(len(right))
-        loss -= logs[right].sum() / root if len(right) else 0
+        weighs = weight[user][wanted[user]].astype(np.float64)
+        root = np.sqrt(weighs.sum())
+        loss -= (weighs * logs[right]).sum() / root if len(right) else 0
         weights += root
     return float(loss / weights)
 
@@ -60,9 +63,8 @@ def loss(
     softmax = CatalogueSoftmax(np.arange(ITEMS, 0, -1), drawn=draws)
     columns, queries = tf.Variable(data["columns"]), tf.Variable(data["queries"])
     with tf.GradientTape() as tape:
-        found = softmax(
-            queries, lambda at=None: columns[:] if at is None else tf.gather(columns, at), data["items"], data["wanted"]
-        )
+        vectors = lambda at=None: columns[:] if at is None else tf.gather(columns, at)  # noqa: E731
+        found = softmax(queries, vectors, data["items"], data["wanted"], data["weight"])
     gradients = tape.gradient(found, [columns, queries])
     return float(found), *(tf.convert_to_tensor(one).numpy() for one in gradients)
 
