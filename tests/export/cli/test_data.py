@@ -591,8 +591,11 @@ def test_an_id_that_two_files_of_a_folder_have_is_refused_with_both(tmp_path: Pa
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--columns", "title=t"], "--columns names 'title', a column of the file that --items names, and there is no"),
-        (["--columns", "users.user_id=t"], "--columns names 'users.user_id', a column of the file that --users names"),
+        (
+            ["--columns", "title=t"],
+            "--columns names 'title', a column of a file that describes items, and no such file is read",
+        ),
+        (["--columns", "users.user_id=t"], "--columns names 'users.user_id', a column of a file that describes users"),
         (["--items", "nothing.csv"], "no file nothing.csv, expected .csv"),
         (["--users", "s3://bucket/users.csv"], "s3://bucket/users.csv is an address"),
     ],
