@@ -125,4 +125,5 @@ def train(
         item_biases=model.item_bias.numpy(),
         user_biases=users,
         history=model.user_tower.stranger(),
+        logarithms=True,
     )
