@@ -97,6 +97,9 @@ def smeared(missed: npt.NDArray[np.float64], users: Floats) -> float:
     """Compute by how much the logarithm of a mean is above the mean of logarithms, on the average of `[u, d]` users.
 
     Of the `[k, d + 1]` missed the last is the bias'.
+
+    >>> round(smeared(np.array([[0.0, 1.0], [0.0, -1.0]]), np.zeros((3, 1), np.float32)), 4)
+    0.4338
     """
     asked = users[np.linspace(0, len(users) - 1, min(ASKED, len(users))).astype(np.int64)]
     above = [logsumexp(block @ missed[:, :-1].T + missed[:, -1], axis=1) for block in _blocks(asked, BLOCK)]
