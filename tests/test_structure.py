@@ -18,8 +18,8 @@ OURS = ("export", "serving", "lightfm_adapter")
 
 ORDER = [
     "export/cli",
-    "export/bulk",
     "export/bench",
+    "export/bulk",
     "export/quality",
     "export/vectors",
     "export/pipeline",

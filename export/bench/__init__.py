@@ -1,1 +1,1 @@
-"""Measure the whole way on generated data, one size in a process of its own; may use every room but the commands."""
+"""Measure the index, and the whole way on generated data; may use every room but the commands."""

@@ -50,7 +50,7 @@ def bench_index() -> None:
     Example: triptych bench index
     """
     with_tensorflow()
-    from export.quality.index_bench import print_bench
+    from export.bench.index import print_bench
 
     print_bench()
 

@@ -6,10 +6,10 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export.bench import index as index_bench
+from export.bench.index import measure
 from export.cli.commands import app
 from export.graph.index import BLOCK, SMALL, BlockBruteForce
-from export.quality import index_bench
-from export.quality.index_bench import measure
 
 SIZES = (1, 2, 17, SMALL, SMALL + 1, 9 * BLOCK, 9 * BLOCK + 1, 10 * BLOCK - 1, 12 * BLOCK + 37)
 D = 6
