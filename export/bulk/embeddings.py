@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from export.graph.index import CANDIDATES
 from export.graph.query import EXTRA
-from export.graph.recommender import QUERIES
+from export.graph.recommender import QUERIES, TURN
 from export.graph.scan import REST
 from serving.errors import Failure
 from serving.version.names import read_names
@@ -58,7 +58,11 @@ def read_vectors(version: Path, *, items: int) -> Vectors:
         checkpoint = tf.train.load_checkpoint(str(version / "variables" / "variables"))
         queries, columns = _read(checkpoint, QUERIES), _read(checkpoint, CANDIDATES)
         if checkpoint.has_tensor(_key(REST)):  # see ScanBruteForce
-            columns = np.concatenate([columns[: -EXTRA - 1], _read(checkpoint, REST), columns[-EXTRA - 1 : -1]])
+            columns = np.concatenate([columns[: -EXTRA - 1], _read(checkpoint, REST).T, columns[-EXTRA - 1 : -1]])
+        if checkpoint.has_tensor(_key(TURN)):
+            turn = _read(checkpoint, TURN).astype(np.float64)
+            queries[:, :-EXTRA] = np.linalg.solve(turn.T, queries[:, :-EXTRA].T).T
+            columns[:-EXTRA] = turn @ columns[:-EXTRA]
     except (tf.errors.OpError, ValueError, RuntimeError) as error:
         raise Failure(
             f"{version} holds no vectors by name, expected a version that `triptych train` has published"

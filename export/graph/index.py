@@ -25,10 +25,11 @@ CANDIDATES = "candidates"
 Limit = Callable[[tf.Tensor], tf.Tensor]
 """Lowers in `[b, columns]` scores those of columns that may not be answered to the lowest float."""
 
-BLOCK = 256
-"""Candidates in a block. Of 64 to 2,048, tried at 20,000 to 1,000,000 items, 128 and 256 were fastest, and close."""
+BLOCK = 128
+"""Candidates in a block. Of 32 to 2,048, tried at 20,000 to 1,000,000 items, 128 and 256 were fastest, and close for
+the 10 best; for the 65 that a scan takes, 128 was."""
 
-SMALL = 8 * BLOCK
+SMALL = 16 * BLOCK
 """Candidates up to which sorting everything costs no more than choosing blocks."""
 
 

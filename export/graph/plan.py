@@ -1,6 +1,6 @@
 """The plan of a scan: how few columns of the items need to be read to know who is best, chosen by counting at export.
 
-Turned by the singular vectors of the item embeddings, most of what a score is made of lies in the leading columns. The
+On the axes of ``export.graph.turn`` most of what a score is made of lies in the leading columns. The
 rest of a score is at most the length of what is left of the query times that of the item (Cauchy and Schwarz), so that
 the leading columns and one more, the length, give an upper bound on every score. Only items whose bound is not below
 the k-th best score need to be scored exactly; there are few of them, where vectors were trained.
@@ -8,31 +8,33 @@ the k-th best score need to be scored exactly; there are few of them, where vect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from export.data.interactions import Interactions
+from export.graph.query import EXTRA
+from export.graph.scan import ROUNDING, WIDER
+from export.graph.turn import Turn, blocks
 from export.waist.factorized import Factorized, check
 from serving.contract import DEFAULT_K
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 LEAST_ITEMS = 100_000
 """Items below which the product is not worth avoiding: what the scan adds to it costs nearly the same at any size."""
 
-HEADS, CANDIDATES = (8, 16, 32, 64, 128), (64, 128, 256)
+HEADS, CANDIDATES = (8, 16, 32, 64, 128), (32, 64, 128, 256)
 
 GAIN = 0.7
 """The estimated share of the product's cost up to which the scan is taken; it is not, where it would hardly pay."""
 
-CANDIDATE_COST = 800
-"""What finding and scoring one candidate costs, in items whose columns are all read once instead.
-
-Measured with 20,000 and 1,000,000 items of 64 columns, see docs/index.md; with more columns it is less.
-"""
+CANDIDATE_COST = 50_000
+"""What finding and scoring one candidate costs, in numbers that are read once instead: see docs/index.md."""
 
 FALL_BACK_COST = 2.5
 """What a batch that falls back waits for beyond the scan, in products: two of them, their sum, and the sorting."""
@@ -50,8 +52,8 @@ class Plan:
 
     Attributes:
         head: leading columns that are scanned.
-        candidates: items that are scored exactly.
-        falls_back: share of the counted users for whom that would not be enough, so that the full product answers.
+        candidates: items that are scored exactly, at first.
+        falls_back: share of the counted users for whom WIDER as many are not enough, so that the full product answers.
         cost: the estimated share of the product's cost.
     """
 
@@ -68,60 +70,80 @@ def plan(model: Factorized, interactions: Interactions, *, least: int = LEAST_IT
     time that the machine has something else to do. What the counts cost is measured once, in docs/index.md.
     """
     check(model, interactions)
-    items, columns = len(model.vectors), model.vectors.shape[1]
+    offsets, history = interactions.histories()
+    return decide(model, [history[start:end] for start, end in pairwise(offsets)], least=least)
+
+
+def decide(model: Factorized, own: Sequence[Ints], *, least: int = LEAST_ITEMS) -> Plan | None:
+    """Choose like ``plan``, where `[n_users]` lists are known of the items that each user has, ascending."""
+    items, columns = model.vectors.shape
     if items < least or not len(model.user_vectors):
         return None
+    some = np.unique(np.linspace(0, len(model.user_vectors) - 1, USERS).astype(np.int64))
+    model = Turn.of(model).turned(model)
+    asked = replace(model, user_vectors=model.user_vectors[some])
     plans = []
-    for head, needed in _needed(model, interactions):
+    for head, needed in _needed(asked, [own[user] for user in some.tolist()]).items():
         for candidates in CANDIDATES:
-            falls_back = float((needed > candidates).mean())
-            batch = 1 - (1 - falls_back) ** ROWS
-            cost = (head + 1) / columns + candidates * CANDIDATE_COST / items + FALL_BACK_COST * batch
+            widens, falls_back = (float((needed > most).mean()) for most in (candidates, WIDER * candidates))
+            scored = candidates * (1 + WIDER * _any(widens)) * CANDIDATE_COST / (items * columns)
+            cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * _any(falls_back)
             plans.append(Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4)))
     best = min(plans, key=lambda each: (each.cost, each.head, each.candidates), default=None)
     return best if best is not None and best.cost <= GAIN else None
 
 
-def rotation(vectors: Floats) -> npt.NDArray[np.float64]:
-    """Find the `[d, d]` rotation that brings `[n, d]` vectors' variance into the leading columns.
-
-    >>> vectors = np.array([[0, 3], [0.1, 4], [0, 5]], np.float32)
-    >>> int((vectors @ rotation(vectors)).std(axis=0).argmax())
-    0
-    """
-    exact = vectors.astype(np.float64)
-    _, axes = np.linalg.eigh(exact.T @ exact)
-    return np.ascontiguousarray(axes[:, ::-1])
+def _any(share: float) -> float:
+    """Compute how often there is one such row or more in a run."""
+    return 1 - (1 - share) ** ROWS
 
 
-def turned(model: Factorized) -> Factorized:
-    """Rotate a model's users and items, which moves no score; what its history is read into is not turned."""
-    turn = rotation(model.vectors)
-    users, items = ((side @ turn).astype(np.float32) for side in (model.user_vectors, model.vectors))
-    return replace(model, user_vectors=users, vectors=items)
-
-
-def _needed(model: Factorized, interactions: Interactions) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """Count for each head, of sampled users, the items whose bound is not below the last of their best.
+def _needed(model: Factorized, own: Sequence[Ints]) -> dict[int, Ints]:
+    """Count for each head, of `[u]` users, the items whose bound is not below the last of their best: `[2u]`.
 
     Each user is counted twice, as asked with and without what they already have: without it the last of the best lies
     lower, and more items come near it.
     """
-    turn = rotation(model.vectors)
-    items, biases = (model.vectors @ turn).astype(np.float32), model.item_biases
-    users = np.unique(np.linspace(0, len(model.user_vectors) - 1, USERS).astype(np.int64))
-    queries = (model.user_vectors[users] @ turn).astype(np.float32)
-    offsets, history = interactions.histories()
-    last, left_out = [], [history[offsets[user] : offsets[user + 1]] for user in users]
-    for query, own in zip(queries, left_out, strict=True):
-        scores = items @ query + biases
-        unseen = np.delete(scores, own)
-        last.append([np.partition(some, -DEFAULT_K)[-DEFAULT_K] for some in (scores, unseen)])
-    for head in (head for head in HEADS if head < items.shape[1]):
-        lengths = np.linalg.norm(items[:, head:], axis=1)
-        needed = []
-        for query, own, least in zip(queries, left_out, last, strict=True):
-            bounds = items[:, :head] @ query[:head] + biases + lengths * np.linalg.norm(query[head:])
-            near = [int((bounds >= each).sum()) for each in least]
-            needed.append([near[0], near[1] - int((bounds[own] >= least[1]).sum())])
-        yield head, np.array(needed).ravel()
+    users = model.user_vectors
+    heads = [head for head in HEADS if head < users.shape[1]]
+    rest = {head: np.linalg.norm(users[:, head:], axis=1, keepdims=True) for head in heads}
+    needed = {head: np.zeros((2, len(users)), np.int64) for head in heads}
+    last = _last(model, own) - _room(model)
+    for at, items in blocks(model.vectors):
+        biases = model.item_biases[at : at + len(items)]
+        for head in heads:
+            bounds = users[:, :head] @ items[:, :head].T + biases
+            bounds += rest[head] * np.linalg.norm(items[:, head:], axis=1)
+            for which, kept in enumerate(_with_and_without(bounds, own, at)):
+                needed[head][which] += (kept >= last[which][:, None]).sum(axis=1)
+    return {head: counts.ravel() for head, counts in needed.items()}
+
+
+def _last(model: Factorized, own: Sequence[Ints]) -> Floats:
+    """Find the last of the best scores of `[u]` users, with and without what they have: `[2, u]`."""
+    k = min(DEFAULT_K, len(model.vectors))
+    best = np.full((2, len(model.user_vectors), k), -np.inf, np.float32)
+    for at, items in blocks(model.vectors):
+        scores = model.user_vectors @ items.T + model.item_biases[at : at + len(items)]
+        for which, kept in enumerate(_with_and_without(scores, own, at)):
+            best[which] = np.partition(np.concatenate([best[which], kept], axis=1), -k, axis=1)[:, -k:]
+    return np.asarray(best.min(axis=2))
+
+
+def _room(model: Factorized) -> Floats:
+    """Compute the room for rounding that the graph leaves to `[u]` users' bounds: `[u]`, see ScanBruteForce."""
+    longest = max(
+        float(np.hypot(np.linalg.norm(items, axis=1), model.item_biases[at : at + len(items)]).max())
+        for at, items in blocks(model.vectors)
+    )
+    lengths = np.hypot(np.linalg.norm(model.user_vectors, axis=1), 1.0)
+    return np.asarray(ROUNDING * (model.vectors.shape[1] + EXTRA + 2) * longest * lengths)
+
+
+def _with_and_without(scores: Floats, own: Sequence[Ints], start: int) -> Iterator[Floats]:
+    """Give `[u, m]` scores of the items from ``start``, and again with what each user has lowered."""
+    yield scores
+    for row, items in zip(scores, own, strict=True):
+        first, end = np.searchsorted(items, [start, start + len(row)])
+        row[items[first:end] - start] = -np.inf
+    yield scores

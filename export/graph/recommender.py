@@ -13,7 +13,6 @@ from pathlib import Path
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from export.data.interactions import Interactions
@@ -21,10 +20,11 @@ from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
 from export.graph.lists import distinct, without
-from export.graph.plan import Plan, rotation, turned
+from export.graph.plan import Plan
 from export.graph.query import EXTRA, nothing_unless, popular_unless, table, with_bias
 from export.graph.refusals import require
 from export.graph.scan import ScanBruteForce
+from export.graph.turn import Turn, inverse_norms
 from export.graph.within import Within
 from export.waist.factorized import Factorized, check
 from export.waist.places import Places
@@ -34,6 +34,9 @@ Answer = dict[str, tf.Tensor]
 
 QUERIES = "queries"
 """What a checkpoint calls the users' queries, `[n_users + 1, d + 2]`; the items' columns are the index's matrices."""
+
+TURN = "turn"
+"""What a checkpoint calls the `[d, d]` matrix that users were multiplied by, where there is one: see Turn."""
 
 STATE = (tf.Variable, tf.saved_model.experimental.TrackableResource)
 
@@ -52,10 +55,14 @@ class Recommender(tf.Module):
         super().__init__(name="recommender")
         check(model, interactions)
         self.history = None if model.history is None else HistoryVector(model.history)
-        self.turn = None if plan is None else tf.Variable(rotation(model.vectors).astype(np.float32), trainable=False)
-        model = model if plan is None else turned(model)
         size, popularity = len(interactions.items), interactions.popularity().astype(np.float32)
-        columns = np.concatenate([model.vectors, model.item_biases[:, None], popularity[:, None]], axis=1)
+        white = whitening(np.column_stack([model.vectors, model.item_biases, popularity]))
+        norms, self.turn = inverse_norms(model.vectors), None
+        if plan is not None:
+            turn = Turn.of(model)
+            model, white = turn.turned(model), turn.back(white)
+            self.turn = tf.Variable(turn.users.astype(np.float32), trainable=False)
+        columns = np.column_stack([model.vectors, model.item_biases, popularity])
         self.users, self.items = Places(interactions.users), Places(interactions.items)
         self.queries = tf.Variable(table(model.user_vectors), trainable=False)
         self.index = (
@@ -63,8 +70,8 @@ class Recommender(tf.Module):
             if plan is None
             else ScanBruteForce(k=min(DEFAULT_K, size), head=plan.head, candidates=plan.candidates)
         ).index(columns, interactions.items)
-        self.whitening = tf.Variable(whitening(columns), trainable=False)
-        self.inverse_norms = tf.Variable(_inverse_norms(model.vectors, self.index.columns), trainable=False)
+        self.whitening = tf.Variable(white, trainable=False)
+        self.inverse_norms = tf.Variable(np.pad(norms, (0, self.index.columns - size)), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
         self.histories = Histories(interactions)
         self.within = Within(interactions, self.items)
@@ -80,6 +87,7 @@ class Recommender(tf.Module):
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
         setattr(kept, QUERIES, self.queries)
+        setattr(kept, TURN, self.turn)
         for name, matrix in self.index.matrices.items():
             setattr(kept, name, matrix)
         tf.saved_model.save(kept, str(path), signatures=signatures)
@@ -100,7 +108,7 @@ class Recommender(tf.Module):
     def recommend(self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor) -> Answer:
         """Answer `[b]` user ids with their `[b]` k best items, without `[b, e]` items and, if asked, their own."""
         require(k, user_id, exclude, unseen)
-        return self._recommend(user_id, k, exclude, unseen)
+        return self._recommend(user_id, k, exclude, unseen, None)
 
     @tf.function(autograph=False, input_signature=_specs("recommend_within"))
     def recommend_within(
@@ -108,7 +116,7 @@ class Recommender(tf.Module):
     ) -> Answer:
         """Answer like recommend, only with items that `[b, n]` name, if any, and that have all of `[b, t]` tags."""
         require(k, user_id, exclude, unseen, among, tags)
-        return self._recommend(user_id, k, exclude, unseen, allowed=self.within(among, tags, self.index.columns))
+        return self._recommend(user_id, k, exclude, unseen, self.within(among, tags, self.index.columns))
 
     @tf.function(autograph=False, input_signature=_specs("similar"))
     def similar(self, item: tf.Tensor, k: tf.Tensor) -> Answer:
@@ -116,6 +124,8 @@ class Recommender(tf.Module):
         require(k, item)
         column = self.items(item)
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
+        if self.turn is not None:  # to the axes where lengths are the embedding's, and from there as a query
+            unit = tf.matmul(tf.matmul(unit, self.turn, transpose_b=True), self.turn)
         scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
         scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
         return self._answer(*self.index.best(without(scores, tf.expand_dims(column, 1)), self._width(k)), k)
@@ -147,13 +157,7 @@ class Recommender(tf.Module):
         return self._unless_nobody({"score": tf.where(column < self.index.size, score, LOWEST)}, user < self.users.size)
 
     def _recommend(
-        self,
-        user_id: tf.Tensor,
-        k: tf.Tensor,
-        exclude: tf.Tensor,
-        unseen: tf.Tensor,
-        *,
-        allowed: tf.Tensor | None = None,
+        self, user_id: tf.Tensor, k: tf.Tensor, exclude: tf.Tensor, unseen: tf.Tensor, allowed: tf.Tensor | None
     ) -> Answer:
         """Rank for `[b]` user ids, where given only among the columns that `[b, columns]` allow."""
         user = self.users(user_id)
@@ -191,10 +195,3 @@ class Recommender(tf.Module):
         item = tf.where(held, self.index.identifiers(column), PADDING)
         score = score if bias is None else score + tf.expand_dims(bias, 1)
         return {"item": item, "score": tf.where(held, score, LOWEST)}
-
-
-def _inverse_norms(vectors: npt.NDArray[np.float32], columns: int) -> npt.NDArray[np.float32]:
-    """Invert the length of each of `[n, d]` vectors, zero for one of length zero: `[columns]`, padded with zeros."""
-    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    inverse = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
-    return np.pad(inverse, (0, columns - len(norms))).astype(np.float32)

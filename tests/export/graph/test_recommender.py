@@ -1,3 +1,4 @@
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from export.bulk.embeddings import read_vectors
 from export.data.interactions import Interactions
 from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
 from export.graph.index import SMALL
-from export.graph.lists import distinct
+from export.graph.lists import distinct, without
 from export.graph.plan import Plan
 from export.graph.recommender import Recommender
 from export.publishing.agreement import cases, difference, first_difference, session
@@ -106,6 +107,87 @@ def test_every_signature_answers_like_numpy_in_python_in_a_session_and_in_the_tw
                 assert {n: v.tolist() for n, v in got.items()} == {n: v.tolist() for n, v in expected.items()}, where
 
     holds()
+
+
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory):
+    """A version that is scanned, with what makes that hard: equal items, items of no length, huge and tiny ones."""
+    rng, size = np.random.default_rng(4), 300
+    interactions = Interactions.from_ids([str(i % 9) for i in range(size)], [f"item {i:03}" for i in range(size)])
+    interactions = replace(interactions, item_tags=tuple((TAGS[i % 3],) for i in range(size)))
+    vectors = rng.standard_normal((size, 8), dtype=np.float32)
+    vectors[40:60], vectors[60:80] = vectors[3], 0
+    vectors[80:90] *= 8
+    vectors[90:100] *= 1e-6
+    model = Factorized(
+        user_vectors=rng.standard_normal((9, 8), dtype=np.float32) * np.geomspace(0.1, 1, 9, dtype=np.float32)[:, None],
+        vectors=vectors,
+        item_biases=np.round(rng.standard_normal(size) / 4).astype(np.float32),
+        user_biases=rng.standard_normal(9, dtype=np.float32),
+    )
+    recommender = Recommender(model, interactions, Plan(head=2, candidates=16, falls_back=0.0, cost=0.1))
+    folder = tmp_path_factory.mktemp("scanned")
+    recommender.save(folder)
+    write_twin(folder, folder / "twin")
+    with session(folder) as reloaded:
+        answers = {"function": in_python(recommender), "session": reloaded, "twin": twin(folder / "twin")}
+        yield model, interactions, recommender, answers
+
+
+def test_every_signature_of_a_scanned_version_answers_like_numpy_whether_or_not_rows_fall_back(scanned):
+    model, interactions, recommender, found = scanned
+    oracle, seen = Oracle(model, interactions).answer, Counter()
+    whole = oracle("recommend", asks(interactions.users, size=len(interactions.items)))["item"]
+
+    @settings(max_examples=150, derandomize=True, deadline=None)
+    @given(requests(interactions), st.integers(0, 100))
+    def holds(request, width):
+        signature, inputs = request
+        users = inputs.get("user_id", [])
+        if "exclude" in inputs and len(users):  # all that the scan would have found, for one
+            best = [
+                whole[interactions.users.tolist().index(u), :width] if u in interactions.users else [""] * width
+                for u in users
+            ]
+            inputs |= {"exclude": np.array(best, object).reshape(len(users), width)}
+        expected = oracle(signature, inputs)
+        for where, answer in found.items():
+            assert difference(expected, answer(signature, inputs)) is None, where
+        if signature == "recommend" and 0 < inputs["k"].max(initial=0) <= recommender.index.most:
+            seen.update(proven(recommender, inputs))
+
+    holds()
+    assert min(seen[True], seen[False]) > 3, seen
+
+
+def asks(users, *, size):
+    rows = len(users)
+    k, none = np.full(rows, size, np.int32), np.full((rows, 1), "", object)
+    return {"user_id": users, "k": k, "exclude": none, "unseen": np.zeros(rows, bool)}
+
+
+def proven(recommender, inputs):
+    """Say of each row of a request to ``recommend`` whether the scan proves its answer."""
+    given = {name: tf.constant(value) for name, value in typed("recommend", inputs).items()}
+    user = recommender.users(given["user_id"])
+    left_out = tf.concat([recommender.items(given["exclude"]), recommender.histories(user, given["unseen"])], axis=1)
+    queries = tf.gather(recommender.queries, user)
+    index = recommender.index
+    bounds = without(index.bounds(queries), left_out)
+    return index.scan(queries, bounds, given["k"], index.stages[-1])[2].numpy().tolist()
+
+
+def test_what_anybody_gets_from_a_scanned_version_does_not_depend_on_who_else_is_in_the_batch(scanned):
+    _, interactions, recommender, found = scanned
+    users = np.append(interactions.users, "nobody")
+    inputs = asks(users, size=7)
+    rows = proven(recommender, inputs)
+    assert len(set(rows)) == 2, rows  # some fall back, and all others with them
+    for answer in found.values():
+        together = answer("recommend", inputs)
+        for row in range(len(users)):
+            alone = answer("recommend", {name: value[row : row + 1] for name, value in inputs.items()})
+            assert {n: v[0].tolist() for n, v in alone.items()} == {n: v[row].tolist() for n, v in together.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)
