@@ -42,17 +42,32 @@ BASELINES = "popular", "item_knn", "ease", "ials"
 
 
 @click.command("index")
-def bench_index() -> None:
+@click.option("--version", type=FOLDER, help="spread the vectors of this version; random ones if not given")
+@click.option(
+    "--items",
+    multiple=True,
+    type=click.IntRange(min=1),
+    help="how many; may be repeated  [default: 1664, 100000 and 1000000]",
+)
+def bench_index(*, version: Path | None, items: tuple[int, ...]) -> None:
     """Measure the index against TFRS's and the product alone.
 
-    All three answer for the same vectors.
+    All three answer for the same vectors, and every answer is compared.
 
-    Example: triptych bench index
+    Example: triptych bench index --version models/two_tower/1 --items 1000000
     """
-    with_tensorflow()
-    from export.bench.index import print_bench
+    from serving.version.find import find
 
-    print_bench()
+    versions = find(version) if version else []
+    if len(versions) > 1:
+        raise Failure(f"{version} holds versions of {len(versions)} models, expected one: name {versions[0]}")
+    with_tensorflow()
+    from export.bench import index, spread
+
+    own = spread.read(versions[0]) if versions else None
+    sizes = items or index.SIZES
+    title = f"the vectors of {versions[0]}, spread" if versions else f"random vectors of {spread.COMPONENTS} components"
+    index.print_bench((spread.spread(own, size) if own else spread.gaussian(size) for size in sizes), title)
 
 
 @click.command("answer")
