@@ -45,6 +45,9 @@ ROUNDING = 4 * 2.0**-24
 WIDER = 4
 """How many times as many candidates are scored where the first do not prove every row, before the full product is."""
 
+ALIGNED = 16
+"""Float32s in the widest vector register."""
+
 Answer = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
 TINY = float(np.finfo(np.float32).tiny)
@@ -151,7 +154,9 @@ class ScanBruteForce(BlockBruteForce):
         """Score `[b, m]` columns by one sum each and sort them, equal scores by column; the lowest stay the lowest."""
         count = tf.shape(columns)[1]
         columns = ascending(tf.where(best > LOWEST, columns, self.size), count)
-        scores = tf.reduce_sum(self.vectors(columns) * tf.expand_dims(queries, 1), axis=2)
+        terms = self.vectors(columns) * tf.expand_dims(queries, 1)
+        # Each row's terms begin where a vector register does: ONNX Runtime adds up in another order where they do not.
+        scores = tf.reduce_sum(tf.pad(terms, [[0, 0], [0, 0], [0, -terms.shape[2] % ALIGNED]]), axis=2)
         sorted_ = tf.math.top_k(tf.where(columns < self.size, scores, LOWEST), count)
         at = tf.expand_dims(tf.range(tf.shape(columns)[0]) * count, 1) + sorted_.indices
         return sorted_.values, tf.gather(tf.reshape(columns, [-1]), at)
