@@ -65,7 +65,8 @@ class ScanBruteForce(BlockBruteForce):
     def __init__(self, k: int, *, head: int, candidates: int) -> None:
         """Prepare to scan ``head`` components and to score ``candidates``, fewer than there are to come."""
         super().__init__(k=k)
-        self.head, self.stages = head, (candidates, WIDER * candidates)
+        self.head = head
+        self.stages: tuple[int, ...] = candidates, WIDER * candidates
 
     def index(self, candidates: tf.Tensor, identifiers: tf.Tensor | None = None) -> Self:
         """Take `[n, d]` candidates, of which the last EXTRA components are always scanned; see BlockBruteForce."""

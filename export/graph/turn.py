@@ -82,7 +82,11 @@ def apply(vectors: Floats, matrix: Exact) -> Floats:
 
 
 def blocks(rows: Floats) -> Iterator[tuple[int, Floats]]:
-    """Part rows, so that what is made of them in between does not take many times the memory of all."""
+    """Part rows, each part with where it begins: what is made of all in between shall not take many times their memory.
+
+    >>> [(at, len(some)) for at, some in blocks(np.zeros((40_000, 1), np.float32))]
+    [(0, 32768), (32768, 7232)]
+    """
     for at in range(0, max(len(rows), 1), BLOCK):
         yield at, rows[at : at + BLOCK]
 
