@@ -35,28 +35,24 @@ class Account:
 
     Attributes:
         held: elements in flight now.
+        lock: held by a share that changes it.
     """
 
     def __init__(self, budget: Budget) -> None:
         self.budget = budget
         self.held = 0
+        self.lock = threading.Lock()
         self._kept_back = budget.in_flight // KEPT_BACK
-        self._lock = threading.Lock()
 
-    def change(self, share: Share, after: int) -> None:
-        """Hold ``after`` elements for a request, in place of what it held before.
+    def check(self, wanted: int, others: int) -> None:
+        """Refuse a request so many elements while the others hold theirs.
 
         Raises:
             Refusal: it is more than one request may have, or than is left.
         """
-        with self._lock:
-            others = self.held - share.held
-            if after > share.held:
-                limit = self.budget.in_flight - (self._kept_back if after > SMALL else 0)
-                if after > self.budget.request or others + after > limit:
-                    raise self._refusal(after, others)
-            self.held = others + after
-            share.held = after
+        limit = self.budget.in_flight - (self._kept_back if wanted > SMALL else 0)
+        if wanted > self.budget.request or others + wanted > limit:
+            raise self._refusal(wanted, others)
 
     def _refusal(self, wanted: int, others: int) -> Refusal:
         if wanted > self.budget.request:
@@ -82,12 +78,20 @@ class Share:
         Raises:
             Refusal: that is too many, or everything was given back already: nobody waits for the work any more.
         """
-        if self._over:
-            raise Refusal(Code.CANCELLED, "the caller is gone")
-        self._account.change(self, elements)
+        account = self._account
+        with account.lock:
+            if self._over:
+                raise Refusal(Code.CANCELLED, "the caller is gone")
+            others = account.held - self.held
+            if elements > self.held:
+                account.check(elements, others)
+            self.held = elements
+            account.held = others + elements
 
     def release(self) -> None:
         """Give everything back, for good."""
-        self._over = True
-        if self.held:
-            self._account.change(self, 0)
+        account = self._account
+        with account.lock:
+            self._over = True
+            account.held -= self.held
+            self.held = 0

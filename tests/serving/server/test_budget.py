@@ -150,6 +150,28 @@ def test_the_account_holds_what_is_in_flight_and_keeps_a_part_for_small_requests
         shares[0].need(1)
 
 
+def test_work_that_goes_on_after_its_caller_has_gone_holds_nothing():
+    account = Account(BUDGET)
+    share = Share(account)
+    refused = []
+
+    def work():
+        try:
+            share.need(5)
+        except Refusal as refusal:
+            refused.append(refusal)
+
+    with account.lock:
+        threads = [threading.Thread(target=work), threading.Thread(target=share.release)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.05)  # both have begun, in whatever order they end
+    for thread in threads:
+        thread.join()
+    assert account.held == share.held == 0
+    assert [refusal.code for refusal in refused] in ([], [Code.CANCELLED])
+
+
 def test_a_version_says_itself_how_large_its_catalogue_is(tiny_version, conformance_twin):
     own = engine.load("m", 1, tiny_version.folder).signatures
     assert {signature.catalogue for signature in own.values()} == {40}
