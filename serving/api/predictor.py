@@ -61,7 +61,9 @@ class Predictor:
         batcher.submit(asked.inputs, asked.price, caller, done)
 
     def _batcher(self, asked: Asked, *, alone: bool = False) -> Batcher:
-        batchers = self._batchers.setdefault(asked.servable, {})
+        batchers = self._batchers.get(asked.servable)
+        if batchers is None:
+            batchers = self._batchers[asked.servable] = {}
         batcher = batchers.get((asked.signature.name, alone))
         if batcher is None:
             which = (asked.servable.model, asked.servable.version, asked.signature.name)

@@ -171,11 +171,11 @@ class Batcher:
     def _together(self, batch: Sequence[Waiting]) -> list[Outputs]:
         outputs = self._signature.run(by_rows.join([one.inputs for one in batch]))
         answers, at = [], 0
+        widest = max([array.shape[1] for array in outputs.values() if array.ndim == 2], default=0)
         for one in batch:
             answer = by_rows.cut(outputs, slice(at, at + one.rows))
             at += one.rows
-            if "k" in one.inputs:  # alone, the answer is as wide as its own largest k
-                width = int(one.inputs["k"].max())
+            if "k" in one.inputs and (width := by_rows.largest(one.inputs["k"])) < widest:  # as wide as it is alone
                 answer = {name: array[:, :width] if array.ndim == 2 else array for name, array in answer.items()}
             answers.append(answer)
         return answers

@@ -162,7 +162,7 @@ def _refuse_k(name: str, definition: meta_graph_pb2.SignatureDef, run: Run) -> R
         return run
 
     def checked(inputs: dict[str, Array]) -> dict[str, Array]:
-        if inputs["k"].dtype == np.int32 and (inputs["k"] < 1).any():
+        if inputs["k"].dtype == np.int32 and inputs["k"].size and inputs["k"].min() < 1:
             raise invalid(K_TOO_SMALL)
         return run(inputs)
 

@@ -33,6 +33,11 @@ SCANNED = 1024
 LISTED = 8
 """Places in the lists of tags that one element stands for: the graph has some 40 bytes for each at the same time."""
 
+_RANKS = {
+    name: [(key, len(tensor.shape)) for key, tensor in signature.inputs.items()]
+    for name, signature in contract.SIGNATURES.items()
+}
+
 
 def in_contract(signature: Signature) -> bool:
     """Tell whether a signature is one of the contract's, to the letter."""
@@ -55,18 +60,18 @@ def price(signature: Signature, inputs: Mapping[str, Array], *, size: int = 0) -
 
     What is only there while a run goes on is counted for one row, as `fits` bounds a run of several.
     """
-    elements, rows = size // TEXT, None
+    elements, rows = size // TEXT, 1
     for array in inputs.values():
         elements += array.size
-        if rows is None:
-            rows = len(array) if array.ndim else 1
-    rows = 1 if rows is None else rows
+    for array in inputs.values():
+        rows = len(array) if array.ndim else 1
+        break
     if not signature.catalogue:
         elements += rows * signature.width
         return Price(elements, elements // (rows or 1))
     width, k = signature.width, inputs.get("k")
     if k is not None and k.size:
-        width = min(max(int(k.max()), 1), signature.catalogue)
+        width = min(max(largest(k), 1), signature.catalogue)
     if "items" in inputs:
         elements += (GATHERED - 1) * inputs["items"].size
     elements += rows * (width + signature.catalogue // SCANNED)
@@ -86,20 +91,37 @@ def _listed(signature: Signature, inputs: Mapping[str, Array]) -> int:
     return (tags.shape[1] + 1) * signature.catalogue // LISTED
 
 
+def largest(k: Array) -> int:
+    """Return the largest of some numbers; of one, as most requests have it, in a tenth of the time.
+
+    >>> largest(np.array([3])), largest(np.array([3, 5]))
+    (3, 5)
+    """
+    return int(k.item() if k.size == 1 else k.max())
+
+
+def smallest(k: Array) -> int:
+    """Return the smallest of some numbers.
+
+    >>> smallest(np.array([3])), smallest(np.array([3, 5]))
+    (3, 3)
+    """
+    return int(k.item() if k.size == 1 else k.min())
+
+
 def rows_of(signature: Signature, inputs: Mapping[str, Array]) -> tuple[int, bool]:
     """Return how many rows a contract request has, and whether it can be joined: it is not ragged nor to be refused.
 
     The rows of what is no tensor of its rank are 0: it can only be run as it came.
     """
-    known = contract.SIGNATURES[signature.name].inputs
     rows, even = -1, True
-    for name, tensor in known.items():
-        array = inputs[name]
-        if array.ndim != len(tensor.shape):
+    for name, rank in _RANKS[signature.name]:
+        shape = inputs[name].shape
+        if len(shape) != rank:
             return 0, False
-        even = even and rows in (-1, len(array))
-        rows = max(rows, len(array))
-    return rows, even and rows > 0 and ("k" not in inputs or bool(inputs["k"].min() >= 1))
+        if shape[0] != rows:
+            rows, even = max(rows, shape[0]), rows == -1
+    return rows, even and rows > 0 and ("k" not in inputs or smallest(inputs["k"]) >= 1)
 
 
 def fits(rows: int, catalogue: int, elements: int) -> bool:

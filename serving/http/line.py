@@ -6,7 +6,7 @@ import asyncio
 import socket
 from typing import Any, Protocol
 
-from serving.http.messages import Handler, Limits, Request, reason
+from serving.http.messages import Handler, Limits, Request, opening
 
 LARGE = 64 << 10
 """Bytes of a body that are not copied once more to be sent together with the head."""
@@ -107,12 +107,11 @@ class Line(asyncio.Protocol):
     def _send(self, status: int, kind: bytes, body: bytes | None, *, close: bool) -> None:
         ending = b"Connection: close\r\n" if close else b""
         length = b"" if body is None else b"Content-Length: %d\r\n" % len(body)  # libevent's HEAD has none
-        head = b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nDate: %b\r\n%b%b\r\n"
-        values = (status, reason(status).encode(), kind, self._server.date, length, ending)
+        head = b"%bDate: %b\r\n%b%b\r\n" % (opening(status, kind), self._server.date, length, ending)
         if body is not None and len(body) >= LARGE:
-            self._transport.writelines((head % values, body))
+            self._transport.writelines((head, body))
         else:
-            self._transport.write(head % values + (body or b""))
+            self._transport.write(head + (body or b""))
 
     def _hold(self, size: int) -> None:
         """Tell the server how much is kept: so many bytes of requests, and what is not read of the answers."""

@@ -80,6 +80,16 @@ def reason(status: int) -> str:
     return "Client Closed Request" if status == 499 else HTTPStatus(status).phrase
 
 
+@cache
+def opening(status: int, kind: bytes) -> bytes:
+    """Return an answer's first lines.
+
+    >>> opening(404, HTML).splitlines()
+    [b'HTTP/1.1 404 Not Found', b'Content-Type: text/html']
+    """
+    return b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\n" % (status, reason(status).encode(), kind)
+
+
 def page(status: int) -> bytes:
     """Return the page libevent, and so TensorFlow Serving, sends where there is no answer of the API's.
 

@@ -91,13 +91,14 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header."""
-        self._count(len(name) + len(value))
-        if len(name) == 14 and name.lower() == b"content-length" and value.isdigit():
+        size = len(name)
+        self._count(size + len(value))
+        if size == 14 and name.lower() == b"content-length" and value.isdigit():
             if int(value) > self._limits.body:
                 self._refuse(413)
-        elif len(name) == 16 and name.lower() == b"content-encoding":
+        elif size == 16 and name.lower() == b"content-encoding":
             self._encoding = value
-        elif len(name) == 6 and name.lower() == b"expect":
+        elif size == 6 and name.lower() == b"expect":
             self.expects_continue = value.lower() == b"100-continue"
 
     def on_headers_complete(self) -> None:

@@ -51,18 +51,22 @@ def encode(outputs: dict[str, Array], *, rows: bool) -> bytes:
     for array in outputs.values():
         if OF_NUMPY[array.dtype] in (types_pb2.DT_HALF, types_pb2.DT_UINT16):
             raise invalid(f"Failed to write JSON value for tensor type: {type_name(OF_NUMPY[array.dtype])}")
-    if not all(_is_plain(name, array) for name, array in outputs.items()):
-        return _exact(outputs, rows)
     try:
-        return _fast(outputs, rows)
+        text = b"" if any(map(_holds_bytes, outputs, outputs.values())) else _fast(outputs, rows)
     except (TypeError, UnicodeDecodeError):  # a string that is no UTF-8
-        return _exact(outputs, rows)
+        text = b""
+    # What is no finite number orjson writes as null. A name may hold that word: only then each float is looked at.
+    if text and (b"null" not in text or all(map(_finite, outputs.values()))):
+        return text
+    return _exact(outputs, rows)
 
 
-def _is_plain(name: str, array: Array) -> bool:
-    if array.dtype.kind == "f":
-        return bool(np.isfinite(array).all())
-    return array.dtype != object or not name.endswith(BYTES_SUFFIX)
+def _holds_bytes(name: str, array: Array) -> bool:
+    return array.dtype == object and name.endswith(BYTES_SUFFIX)
+
+
+def _finite(array: Array) -> bool:
+    return array.dtype.kind != "f" or bool(np.isfinite(array).all())
 
 
 def _check_rows(outputs: dict[str, Array]) -> None:
@@ -108,11 +112,9 @@ def _plain(array: Array) -> Any:
     """Return what orjson can write: numpy itself for floats (a float32 gets a float32's digits), else lists."""
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array) if array.ndim else array[()]
-    if array.dtype != object:
-        return array.tolist()
+    if array.dtype != object or not array.size or type(array.item(0)) is not bytes:
+        return array.tolist()  # an engine gives strings of one kind; orjson refuses what is mixed
     flat = array.ravel().tolist()
-    if bytes not in set(map(type, flat)):
-        return array.tolist()
     return strings([value.decode() if type(value) is bytes else value for value in flat], array.shape).tolist()
 
 
