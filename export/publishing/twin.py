@@ -22,6 +22,7 @@ import onnx
 import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
+from export.graph.conversion import REWRITERS, look_up_shapes
 from export.publishing.agreement import Answer, Arrays
 from serving.contract import SIGNATURES, twin_output
 from serving.engines.onnx import open_graph
@@ -90,8 +91,8 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
             tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
             | {got[key]: twin_output(name, key) for key in wanted.outputs},
             initialized_tables=tables,
-            shape_override=_look_up_shapes(graph),
-            custom_rewriter=[_compare_strings],
+            shape_override=look_up_shapes(graph),
+            custom_rewriter=REWRITERS,
         )
     # Not through tf2onnx's optimizer: it doubles the time, takes ten gigabytes for 200,000 items, and what it finds
     # ONNX Runtime finds again when it loads the graph, which then takes at most a tenth longer to run.
@@ -124,36 +125,3 @@ def _no_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
-    """Say that a look-up has the shape of its keys, which TensorFlow no longer knows once the table is frozen."""
-    finds = [op for op in graph.get_operations() if op.type == "LookupTableFindV2"]
-    return {op.outputs[0].name: op.inputs[1].shape.as_list() for op in finds if op.inputs[1].shape.rank is not None}
-
-
-def _compare_strings(graph: Any, ops: list[Any]) -> list[Any]:
-    """Turn the comparison of strings with one string, such as a mask token, into a look-up of that string.
-
-    tf2onnx casts strings to numbers to compare them, which fails on the first that is none.
-    """
-    for op in ops:
-        if op.type not in ("Equal", "NotEqual") or graph.get_dtype(op.input[0]) != onnx.TensorProto.STRING:
-            continue
-        strings, only = (0, 1) if op.inputs[1].is_const() else (1, 0)
-        keys = [op.inputs[only].get_tensor_value(as_list=False).item()]
-        hit = int(op.type == "Equal")
-        found = graph.make_node(
-            "CategoryMapper",
-            [op.input[strings]],
-            domain="ai.onnx.ml",
-            attr={"cats_strings": keys, "cats_int64s": [hit], "default_int64": 1 - hit},
-            dtypes=[onnx.TensorProto.INT64],
-            shapes=[graph.get_shape(op.input[strings])],
-        )
-        answer = graph.make_node(
-            "Cast", found.output, attr={"to": onnx.TensorProto.BOOL}, dtypes=[onnx.TensorProto.BOOL]
-        )
-        graph.replace_all_inputs(op.output[0], answer.output[0])
-        graph.remove_node(op.name)
-    return list(graph.get_nodes())
