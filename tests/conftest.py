@@ -12,6 +12,7 @@ import pytest
 from tensorflow.core.protobuf import saved_model_pb2
 
 from export.data.interactions import Interactions
+from export.graph.query import KEPT
 from export.graph.recommender import Recommender
 from export.publishing.twin import write_twin
 from export.waist.factorized import Factorized, History
@@ -21,6 +22,8 @@ collect_ignore_glob = ["reliability/*"]  # programs, with the folder they run in
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 TAGS = ("genre:Comedy", "genre:Drama", "jahr:1999", "ジャンル:映画", "a,b|c", "genre:Western", "rare")
 KINDS = ("plain", "item_biases", "user_biases", "history")
+SCORED = ("user_biases", "history")
+"""Of these the users' scores are kept, as of any small version; of the others they are multiplied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +90,7 @@ def tiny_versions(tmp_path_factory, tiny_interactions):
     with once_for_all_workers(tmp_path_factory, "tiny") as (models, first):
         for kind in KINDS:
             model, folder = tiny_model(tiny_interactions, kind), models / kind / "1"
-            recommender = Recommender(model, tiny_interactions)
+            recommender = Recommender(model, tiny_interactions, kept=KEPT if kind in SCORED else 0)
             if first:
                 recommender.save(folder)
                 write_twin(folder, folder / "assets.extra" / "onnx")

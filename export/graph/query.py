@@ -6,18 +6,28 @@ The alternative, another row of scores chosen per user, would be one more pass o
 
 The queries of the known users are rows of one table, and its last row is everyone else's: to ask for a user is one
 string look-up and one row read, whatever the model.
+
+What the index answers is as constant as the query. Where the scores of all users are few they are kept, and a lone
+request reads a row of 7 KB instead of the whole matrix, which of wide & deep and 1,664 items is 3.4 MB. They are users
+times items, hence the low bound: 8 MB more to a version at the most, and no large catalogue is spared its product.
 """
 
 from __future__ import annotations
+
+import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from export.graph.index import BlockBruteForce, Limit
 from serving.contract import LOWEST, PADDING
 
 EXTRA = 2
 """Components of a query past the embedding: the bias's and the popularity's."""
+
+KEPT = 1 << 21
+"""Scores that are kept at the most; 1.6 million are MovieLens 100k's."""
 
 
 def table(user_vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -47,3 +57,27 @@ def nothing_unless(somebody: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
     """Keep the rows of `[b]` or `[b, k]` items or scores where `[b]` somebody, and empty the others."""
     held = tf.expand_dims(somebody, 1) if output.shape.rank == 2 else somebody
     return tf.where(held, output, PADDING if output.dtype == tf.string else LOWEST)
+
+
+class KnownUsers(tf.Module):
+    """The queries of known users and, last, of someone unknown, over an index.
+
+    Attributes:
+        queries: `[n + 1, d]`.
+        scores: `[n + 1, columns]`, what the index scores for each; None: too many.
+    """
+
+    def __init__(self, queries: npt.NDArray[np.float32], index: BlockBruteForce, *, kept: int = KEPT) -> None:
+        super().__init__()
+        self.index = index
+        self.queries = tf.Variable(queries, trainable=False)
+        few = len(queries) * index.columns <= kept
+        self.scores = tf.Variable(index.scores(self.queries), trainable=False) if few else None
+
+    def rank(
+        self, user: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Rank for `[b]` users: see `BlockBruteForce.rank`."""
+        if self.scores is None:
+            return self.index.rank(tf.gather(self.queries, user), width, k=k, limit=limit)
+        return self.index.best(limit(tf.gather(self.scores, user)), width)

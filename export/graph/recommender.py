@@ -8,6 +8,8 @@ What the graph may use is limited by what converts to ONNX: no ragged tensors, n
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
@@ -21,7 +23,7 @@ from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
 from export.graph.lists import distinct, without
 from export.graph.plan import Plan
-from export.graph.query import EXTRA, nothing_unless, popular_unless, table, with_bias
+from export.graph.query import EXTRA, KEPT, KnownUsers, nothing_unless, popular_unless, table, with_bias
 from export.graph.refusals import require
 from export.graph.scan import ScanBruteForce
 from export.graph.turn import Turn, inverse_norms
@@ -51,7 +53,9 @@ class Recommender(tf.Module):
     Columns are int32 positions in the catalogue; ``index.size`` is the padding column, which names no item.
     """
 
-    def __init__(self, model: Factorized, interactions: Interactions, plan: Plan | None = None) -> None:
+    def __init__(
+        self, model: Factorized, interactions: Interactions, plan: Plan | None = None, *, kept: int = KEPT
+    ) -> None:
         super().__init__(name="recommender")
         check(model, interactions)
         self.history = None if model.history is None else HistoryVector(model.history)
@@ -64,12 +68,12 @@ class Recommender(tf.Module):
             self.turn = tf.Variable(turn.users.astype(np.float32), trainable=False)
         columns = np.column_stack([model.vectors, model.item_biases, popularity])
         self.users, self.items = Places(interactions.users), Places(interactions.items)
-        self.queries = tf.Variable(table(model.user_vectors), trainable=False)
         self.index = (
             BlockBruteForce(k=min(DEFAULT_K, size))
             if plan is None
             else ScanBruteForce(k=min(DEFAULT_K, size), head=plan.head, candidates=plan.candidates)
         ).index(columns, interactions.items)
+        self.known = KnownUsers(table(model.user_vectors), self.index, kept=kept if plan is None else 0)
         self.whitening = tf.Variable(white, trainable=False)
         self.inverse_norms = tf.Variable(np.pad(norms, (0, self.index.columns - size)), trainable=False)
         self.user_biases = tf.Variable(np.append(model.user_biases, np.float32(0)), trainable=False)
@@ -86,7 +90,7 @@ class Recommender(tf.Module):
         signatures = {name: getattr(self, name).get_concrete_function() for name in SIGNATURES}
         kept = tf.Module()
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
-        setattr(kept, QUERIES, self.queries)
+        setattr(kept, QUERIES, self.known.queries)
         setattr(kept, TURN, self.turn)
         for name, matrix in self.index.matrices.items():
             setattr(kept, name, matrix)
@@ -96,7 +100,8 @@ class Recommender(tf.Module):
     def serving_default(self, user_id: tf.Tensor) -> Answer:
         """Answer `[b]` user ids with their 10 best items, nothing left out."""
         user = self.users(user_id)
-        score, item = self.index(tf.gather(self.queries, user))
+        score, column = self.known.rank(user, min(DEFAULT_K, self.index.size))
+        item = self.index.identifiers(column)
         score += tf.expand_dims(tf.gather(self.user_biases, user), 1)
         if self.index.size < DEFAULT_K:
             missing = [tf.shape(user_id)[0], DEFAULT_K - self.index.size]
@@ -135,7 +140,7 @@ class Recommender(tf.Module):
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         require(k, items)
         liked = distinct(self.items(items), padding=self.index.size)
-        answer = self._rank(self.taste(liked), k, liked)
+        answer = self._rank(partial(self.index.rank, self.taste(liked)), k, liked)
         return self._unless_nobody(answer, tf.reduce_any(liked < self.index.size, axis=1))
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
@@ -152,7 +157,7 @@ class Recommender(tf.Module):
         """Score `[b]` items for `[b]` user ids."""
         require(None, user_id, item)
         user, column = self.users(user_id), self.items(item)
-        score = tf.reduce_sum(tf.gather(self.queries, user) * self.index.vectors(column), axis=1)
+        score = tf.reduce_sum(tf.gather(self.known.queries, user) * self.index.vectors(column), axis=1)
         score += tf.gather(self.user_biases, user)
         return self._unless_nobody({"score": tf.where(column < self.index.size, score, LOWEST)}, user < self.users.size)
 
@@ -163,7 +168,7 @@ class Recommender(tf.Module):
         user = self.users(user_id)
         left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
         bias = tf.gather(self.user_biases, user)
-        answer = self._rank(tf.gather(self.queries, user), k, left_out, bias=bias, allowed=allowed)
+        answer = self._rank(partial(self.known.rank, user), k, left_out, bias=bias, allowed=allowed)
         return {**self._unless_nobody(answer, user < self.users.size), "known": user < self.users.size}
 
     def _unless_nobody(self, answer: Answer, somebody: tf.Tensor) -> Answer:
@@ -172,26 +177,26 @@ class Recommender(tf.Module):
 
     def _rank(
         self,
-        query: tf.Tensor,
+        rank: Callable[..., tuple[tf.Tensor, tf.Tensor]],
         k: tf.Tensor,
         left_out: tf.Tensor,
         *,
         bias: tf.Tensor | None = None,
         allowed: tf.Tensor | None = None,
     ) -> Answer:
-        """Answer `[b, d + 2]` queries with their `[b]` k best, never one of the `[b, m]` columns left out."""
+        """Answer what is ranked with its `[b]` k best, never one of the `[b, m]` columns left out."""
 
         def limit(scores: tf.Tensor) -> tf.Tensor:
             return without(scores if allowed is None else tf.where(allowed, scores, LOWEST), left_out)
 
-        return self._answer(*self.index.rank(query, self._width(k), k=k, limit=limit), k, bias=bias)
+        return self._answer(*rank(self._width(k), k=k, limit=limit), k, bias=bias)
 
     def _width(self, k: tf.Tensor) -> tf.Tensor:
         return tf.reduce_max(tf.concat([[1], tf.minimum(k, self.index.size)], axis=0))
 
     def _answer(self, score: tf.Tensor, column: tf.Tensor, k: tf.Tensor, *, bias: tf.Tensor | None = None) -> Answer:
         """Name `[b, max k]` columns, and pad each row past its own k and past what is left."""
-        held = (tf.expand_dims(tf.range(tf.shape(score)[1]), 0) < tf.expand_dims(k, 1)) & (score > LOWEST)
-        item = tf.where(held, self.index.identifiers(column), PADDING)
+        held = (tf.range(self._width(k)) < tf.expand_dims(k, 1)) & (score > LOWEST)
         score = score if bias is None else score + tf.expand_dims(bias, 1)
+        item = self.index.identifiers(tf.where(held, column, self.index.size))  # chosen as numbers: strings are copied
         return {"item": item, "score": tf.where(held, score, LOWEST)}

@@ -93,7 +93,7 @@ def scorer(model: Factorized, split: Split) -> Scorer:
         if split.new_users:
             query = recommender.taste(tf.constant(_columns(given)))
         else:
-            query = tf.gather(recommender.queries, users)
+            query = tf.gather(recommender.known.queries, users)
         scores: Scores = recommender.index.scores(query).numpy()[:, :size]
         return scores
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import KINDS, TAGS, tiny_model
+from conftest import KINDS, SCORED, TAGS, tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +15,7 @@ from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
 from export.graph.index import SMALL
 from export.graph.lists import distinct, without
 from export.graph.plan import Plan
+from export.graph.query import KEPT
 from export.graph.recommender import Recommender
 from export.publishing.agreement import cases, difference, first_difference, session
 from export.publishing.agreement import requests as proof
@@ -268,11 +269,14 @@ def test_a_bad_k_fails_nobody_beside_it_in_a_session(signature, bad, tiny_versio
 
 
 def test_everything_is_kept_once_and_what_users_have_is_kept_sparse(tiny_versions):
-    for tiny in tiny_versions.values():
+    for kind, tiny in tiny_versions.items():
         reader = tf.train.load_checkpoint(str(tiny.folder / "variables" / "variables"))
         shapes = sorted(shape for shape in reader.get_variable_to_shape_map().values() if len(shape) == 2)
         history = [[41, 5]] * (tiny.model.history is not None)
-        assert shapes == sorted([[10, 10], [10, 41], [31, 10], *history])
+        scores = [[31, 41]] * (kind in SCORED)
+        tags = len({tag for own in tiny.interactions.item_tags for tag in own} | {""})
+        lists = [[30 + 1, 3], [tags + 1, 3]]
+        assert shapes == sorted([[10, 10], [10, 41], [31, 10], *history, *scores, *lists])
 
 
 def test_what_no_signature_reads_is_not_kept(tiny_version):
@@ -282,10 +286,15 @@ def test_what_no_signature_reads_is_not_kept(tiny_version):
 
 
 @pytest.mark.parametrize(
-    ("size", "scan"),
-    [(3, None), (SMALL + 700, None), (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1))],
+    ("size", "scan", "kept"),
+    [
+        (3, None, KEPT),
+        (SMALL + 700, None, KEPT),
+        (SMALL + 700, None, 0),
+        (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1), KEPT),
+    ],
 )
-def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(size, scan, tmp_path):
+def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(size, scan, kept, tmp_path):
     rng = np.random.default_rng(size)
     names = [f"item {i}" for i in range(size)]
     interactions = Interactions.from_ids([str(i % 9) for i in range(size)], names)
@@ -298,7 +307,7 @@ def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_
         user_biases=rng.standard_normal(len(users), dtype=np.float32),
         history=None if scan is None else History(start=users_like[0], vectors=users_like[1:], wide=np.array([0, 2])),
     )
-    Recommender(model, interactions, scan).save(tmp_path)
+    Recommender(model, interactions, scan, kept=kept).save(tmp_path)
     write_twin(tmp_path, tmp_path / "twin")
     expected = list(cases(Oracle(model, interactions).answer, proof(interactions)))
     with session(tmp_path) as answer:

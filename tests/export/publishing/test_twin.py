@@ -107,3 +107,11 @@ print(json.dumps([items.tolist(), scores.tolist()]))
 def test_the_twin_says_what_it_is_asked_for_in_strings(tiny_version):
     found = twin(twin_of(tiny_version))("similar", {"item": np.array(["日本"], object), "k": np.array([1], np.int32)})
     assert [type(name) for name in found["item"][0]] == [str]
+
+
+@pytest.mark.parametrize("kind", ["plain", "user_biases"])
+def test_recommend_takes_no_more_nodes_than_it_has_steps(kind, tiny_versions):
+    kinds = [node.op_type for node in graph(tiny_versions[kind], "recommend").graph.node]
+    assert not {"ScatterND", "Not", "Mul", "Equal"} & set(kinds)  # choices and scatters, written out
+    assert kinds.count("Where") == 3
+    assert len([kind for kind in kinds if kind not in ("Identity", "Constant")]) <= 50
