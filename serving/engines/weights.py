@@ -7,6 +7,7 @@ the cost of that memory once for each worker process: the file's pages could be 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,3 +51,11 @@ class Session(ort.InferenceSession):
         for name, value in self._weights.items():
             options.add_initializer(name, value)
         super().__init__(str(graph), options, providers=["CPUExecutionProvider"])
+        self._names = [one.name for one in self.get_outputs()]
+
+    def run(
+        self, output_names: Sequence[str] | None, input_feed: Mapping[str, Any], run_options: Any = None
+    ) -> list[npt.NDArray[Any]]:
+        """Run the graph at once: what ONNX Runtime's own method looks at before takes 5 us of a request's 30."""
+        outputs: list[npt.NDArray[Any]] = self._sess.run(output_names or self._names, input_feed, run_options)
+        return outputs
