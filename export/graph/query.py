@@ -9,7 +9,8 @@ string look-up and one row read, whatever the model.
 
 What the index answers is as constant as the query. Where the scores of all users are few they are kept, and a lone
 request reads a row of 7 KB instead of the whole matrix, which of wide & deep and 1,664 items is 3.4 MB. They are users
-times items, hence the low bound: 8 MB more to a version at the most, and no large catalogue is spared its product.
+times items, hence the low bound: 8 MB at the most, in memory once, on the disk twice, in SavedModel and twin. No large
+catalogue is spared its product.
 """
 
 from __future__ import annotations
