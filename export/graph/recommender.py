@@ -68,11 +68,8 @@ class Recommender(tf.Module):
             self.turn = tf.Variable(turn.users.astype(np.float32), trainable=False)
         columns = np.column_stack([model.vectors, model.item_biases, popularity])
         self.users, self.items = Places(interactions.users), Places(interactions.items)
-        self.index = (
-            BlockBruteForce(k=min(DEFAULT_K, size))
-            if plan is None
-            else ScanBruteForce(k=min(DEFAULT_K, size), head=plan.head, candidates=plan.candidates)
-        ).index(columns, interactions.items)
+        index = ScanBruteForce(DEFAULT_K, head=plan.head, candidates=plan.candidates) if plan else BlockBruteForce()
+        self.index = index.index(columns, interactions.items)
         self.known = KnownUsers(table(model.user_vectors), self.index, kept=kept if plan is None else 0)
         self.whitening = tf.Variable(white, trainable=False)
         self.inverse_norms = tf.Variable(np.pad(norms, (0, self.index.columns - size)), trainable=False)

@@ -172,7 +172,7 @@ def proven(recommender, inputs):
     given = {name: tf.constant(value) for name, value in typed("recommend", inputs).items()}
     user = recommender.users(given["user_id"])
     left_out = tf.concat([recommender.items(given["exclude"]), recommender.histories(user, given["unseen"])], axis=1)
-    queries = tf.gather(recommender.queries, user)
+    queries = tf.gather(recommender.known.queries, user)
     index = recommender.index
     bounds = without(index.bounds(queries), left_out)
     return index.scan(queries, bounds, given["k"], index.stages[-1])[2].numpy().tolist()
