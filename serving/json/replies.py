@@ -112,9 +112,11 @@ def _plain(array: Array) -> Any:
     """Return what orjson can write: numpy itself for floats (a float32 gets a float32's digits), else lists."""
     if array.dtype.kind == "f":
         return np.ascontiguousarray(array) if array.ndim else array[()]
-    if array.dtype != object or not array.size or type(array.item(0)) is not bytes:
-        return array.tolist()  # an engine gives strings of one kind; orjson refuses what is mixed
+    if array.dtype != object:
+        return array.tolist()
     flat = array.ravel().tolist()
+    if bytes not in map(type, flat):
+        return array.tolist()
     return strings([value.decode() if type(value) is bytes else value for value in flat], array.shape).tolist()
 
 
