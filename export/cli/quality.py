@@ -16,18 +16,8 @@ from export.models.registry import MODELS
 from export.waist.config import Config
 from serving.errors import Failure
 
-EVALUATE = (
-    "protocol",
-    "validated",
-    "seed",
-    "seeds",
-    "baselines",
-    "json_file",
-    "report_folder",
-    "user",
-    "record",
-    "named",
-)
+EVALUATE: tuple[str, ...] = "protocol", "validated", "seed", "seeds", "baselines"
+EVALUATE += "json_file", "report_folder", "user", "record", "named"
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
