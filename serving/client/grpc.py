@@ -83,14 +83,16 @@ class Grpc:
 
         self._channel.subscribe(watch)
         ready, end = grpc.channel_ready_future(self._channel), time.monotonic() + max(self._timeout, CONNECT_SECONDS)
-        while not self._connected:
-            try:
-                ready.result(timeout=CONNECT_SECONDS)
-                self._connected = True
-            except grpc.FutureTimeoutError as error:
-                if refused.is_set() or time.monotonic() > end:
-                    raise no_server(self._server) from error
-        self._channel.unsubscribe(watch)
+        try:
+            while not self._connected:
+                try:
+                    ready.result(timeout=CONNECT_SECONDS)
+                    self._connected = True
+                except grpc.FutureTimeoutError as error:
+                    if refused.is_set() or time.monotonic() > end:
+                        raise no_server(self._server) from error
+        finally:
+            self._channel.unsubscribe(watch)
 
 
 def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:

@@ -93,7 +93,10 @@ def _whole(path: Path) -> Iterator[Path]:
         yield unfinished
         unfinished.rename(path)
     except BaseException:
-        unfinished.unlink(missing_ok=True) if unfinished.is_file() else shutil.rmtree(unfinished, ignore_errors=True)
+        if unfinished.is_file():
+            unfinished.unlink()
+        else:
+            shutil.rmtree(unfinished, ignore_errors=True)
         raise
 
 
