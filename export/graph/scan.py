@@ -147,7 +147,8 @@ class ScanBruteForce(BlockBruteForce):
         """Read the candidates in `[...]` int32 columns: `[..., d]`, zero for columns past ``size``."""
         scanned = super().vectors(columns)
         lead, extra = scanned[..., : self.head], scanned[..., self.head : -1]
-        return tf.concat([lead, tf.gather(self._rest, columns), extra], axis=-1)
+        # Read first: a gather from the variable itself has TensorFlow copy all of it in each later product.
+        return tf.concat([lead, tf.gather(tf.convert_to_tensor(self._rest), columns), extra], axis=-1)
 
     def _parts(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return queries[:, : self.head], queries[:, self.head : -EXTRA], queries[:, -EXTRA:]
