@@ -67,7 +67,8 @@ class Measured:
         product: queries and vectors multiplied, and no more.
         answers: rows that were asked for and compared.
         same: the share of these whose items are TFRS's in the same order; the others' scores are, but for rounding.
-        fell_back: the share of these that the scan could not prove; None: there was no scan.
+        scored: items that are scored exactly, at first; None: there was no scan.
+        fell_back: the share of these that the scan could not prove.
     """
 
     items: int
@@ -78,7 +79,8 @@ class Measured:
     product: float
     answers: int
     same: float
-    fell_back: float | None
+    scored: int | None
+    fell_back: float
 
 
 class Contest:
@@ -107,6 +109,7 @@ class Contest:
         rng = np.random.default_rng(SEED)
         batches = [tf.constant(rng.choice(self.users, queries)) for _ in range(BATCHES)]
         seconds = medians([partial(_run, graph, cycle(batches)) for graph in (theirs, ours, product)])
+        scored, fell_back = self._scanned(batches, k)
         same = [self._compare(asked, theirs(asked)[1].numpy(), ours(asked)[1].numpy()) for asked in batches]
         return Measured(
             items=len(self.columns),
@@ -117,16 +120,17 @@ class Contest:
             product=seconds[2],
             answers=BATCHES * queries,
             same=sum(same) / (BATCHES * queries),
-            fell_back=self._fell_back(batches, k),
+            scored=scored,
+            fell_back=fell_back,
         )
 
-    def _fell_back(self, batches: Sequence[tf.Tensor], k: int) -> float | None:
-        """Compute the share of rows that a scan cannot prove; None where none is made for so many answers."""
+    def _scanned(self, batches: Sequence[tf.Tensor], k: int) -> tuple[int | None, float]:
+        """Count what is scored, and of the rows what a scan cannot prove; nothing where there is none for so many."""
         if not isinstance(self.ours, ScanBruteForce) or k > self.ours.most:
-            return None
-        scan, bounds, most = self.ours.scan, self.ours.bounds, self.ours.stages[-1]
-        proven = [scan(asked, bounds(asked), tf.fill([len(asked)], k), most)[2] for asked in batches]
-        return 1 - float(np.mean(proven))
+            return None, 0
+        scan, bounds, (first, last) = self.ours.scan, self.ours.bounds, self.ours.stages(k)
+        proven = [scan(asked, bounds(asked), tf.fill([len(asked)], k), last)[2] for asked in batches]
+        return int(first), 1 - float(np.mean(proven))
 
     def _compare(self, asked: tf.Tensor, theirs: Ints, ours: Ints) -> int:
         """Count of `[b, k]` columns the rows that are TFRS's; others may differ by what float32 sums are wrong by."""
@@ -164,11 +168,9 @@ def print_bench(models: Iterable[Factorized], title: str) -> None:
 
 def _cells(m: Measured, plan: Plan | None) -> list[str]:
     times = [f"{1000 * seconds:.3f}" for seconds in (m.tfrs, m.ours, m.product)]
-    scan = (
-        ("", "", "")
-        if plan is None or m.fell_back is None
-        else (str(plan.head), str(plan.candidates), f"{m.fell_back:.3f}")
-    )
+    scan = "", "", ""
+    if plan is not None and m.scored is not None:
+        scan = str(plan.head), str(m.scored), f"{m.fell_back:.3f}"
     ratios = f"{m.tfrs / m.ours:.2f}", f"{m.ours / m.product:.2f}"
     return [f"{m.items:,}", str(m.k), str(m.queries), *times, *ratios, *scan, f"{m.same:.3f}"]
 

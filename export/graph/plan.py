@@ -37,10 +37,7 @@ CANDIDATE_COST = 50_000
 """What finding and scoring one candidate costs, in numbers that are read once instead: see docs/index.md."""
 
 FALL_BACK_COST = 2.5
-"""What a batch that falls back waits for beyond the scan, in products: two of them, their sum, and the sorting."""
-
-ROWS = 32
-"""Requests that a server answers in one run: one of them that falls back makes all of them wait for the product."""
+"""What a row that falls back waits for beyond the scan, in products: two of them, their sum, and the sorting."""
 
 USERS = 256
 """Known users that are counted; more are sampled evenly."""
@@ -86,16 +83,11 @@ def decide(model: Factorized, own: Sequence[Ints], *, least: int = LEAST_ITEMS) 
     for head, needed in _needed(asked, [own[user] for user in some.tolist()]).items():
         for candidates in CANDIDATES:
             widens, falls_back = (float((needed > most).mean()) for most in (candidates, WIDER * candidates))
-            scored = candidates * (1 + WIDER * _any(widens)) * CANDIDATE_COST / (items * columns)
-            cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * _any(falls_back)
+            scored = candidates * (1 + WIDER * widens) * CANDIDATE_COST / (items * columns)
+            cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * falls_back
             plans.append(Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4)))
     best = min(plans, key=lambda each: (each.cost, each.head, each.candidates), default=None)
     return best if best is not None and best.cost <= GAIN else None
-
-
-def _any(share: float) -> float:
-    """Compute how often there is one such row or more in a run."""
-    return 1 - (1 - share) ** ROWS
 
 
 def _needed(model: Factorized, own: Sequence[Ints]) -> dict[int, Ints]:

@@ -3,8 +3,8 @@
 The matrix that is scanned holds of each item the leading components, what EXTRA components a query picks, and the
 length of all that is not in it. Its product with a query made alike is an upper bound on every score. The items with
 the best bounds are scored exactly; where the bound of the best one left out, and some room for rounding, is not below a
-row's k-th score, more of them are, and where that is not enough the full product answers. Items that may not be
-answered are lowered before bounds are compared: they are neither answers nor witnesses.
+row's k-th score, more of them are for that row, and where that is not enough the full product answers it. Items that
+may not be answered are lowered before bounds are compared: they are neither answers nor witnesses.
 
 **Rounding.** u = 2⁻²⁴ is float32's, d the components of q and v. A sum of n products, in whatever order, is off by no
 more than n·u·Σ|qᵢvᵢ| ≤ n·u·|q||v| to first order (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). So an
@@ -14,14 +14,15 @@ is itself a sum (the item's is rounded up at export), and 3u more for its root a
 times |q| times the length of the longest item; 4 is taken, for what the first order leaves out and the sum of margin
 and bound. |q| is computed within d·u of itself, which is of second order.
 
-**Whoever else is in the batch.** A row falls back together with its batch, so both ways must answer a row alike: the
-first m, the candidates, of either are scored by the same sum, row by row, and put into order by it. Items, order and
-scores are then the same bits, unless more items than m - k lie within rounding of a row's k-th score.
+**Whoever else is in the batch.** How many candidates there are, or whether there is a scan at all, follows from whoever
+asks for most, so all ways must answer a row alike: the first m, the candidates, of either are scored by the same sum,
+row by row, and put into order by it. Items, order and scores are then the same bits, unless more items than m - k lie
+within rounding of a row's k-th score.
 """
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Sequence
 from typing import Self
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before TFRS touches it
@@ -43,10 +44,15 @@ ROUNDING = 4 * 2.0**-24
 """Room for rounding: times the components, the length of the query and that of the longest item."""
 
 WIDER = 4
-"""How many times as many candidates are scored where the first do not prove every row, before the full product is."""
+"""How many times as many candidates are scored for a row that the first do not prove, before the full product is."""
+
+MOST = 128
+"""Answers that are worth a scan: for more of them a row takes as long to settle as to multiply."""
 
 ALIGNED = 16
 """Float32s in the widest vector register."""
+
+Ranked = tuple[tf.Tensor, tf.Tensor]
 
 Answer = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -58,22 +64,21 @@ class ScanBruteForce(BlockBruteForce):
 
     Attributes:
         head: components that are scanned.
-        stages: candidates that are scored exactly, first and, where these do not prove a row, then.
-        most: answers that a scan can give; whoever asks for more asks the full product.
+        candidates: items that are scored exactly, at first; more for who asks for more than half as many.
+        most: answers that a scan gives, MOST of a large catalogue; whoever asks for more asks the full product.
     """
 
     def __init__(self, k: int, *, head: int, candidates: int) -> None:
         """Prepare to scan ``head`` components and to score ``candidates``, fewer than there are to come."""
         super().__init__(k=k)
         self.head = head
-        self.stages: tuple[int, ...] = candidates, WIDER * candidates
+        self.candidates = candidates
 
     def index(self, candidates: tf.Tensor, identifiers: tf.Tensor | None = None) -> Self:
         """Take `[n, d]` candidates, of which the last EXTRA components are always scanned; see BlockBruteForce."""
         candidates = np.asarray(candidates, np.float32)
         self._take(len(candidates), identifiers)
-        self.stages = tuple(stage for stage in self.stages if stage < self.size)
-        self.most = self.stages[-1] // 2
+        self.most = min(MOST, (self.size - 1) // 2)
         padding = ((0, self.columns - self.size), (0, 0))
         rest = np.nextafter(_lengths(candidates[:, self.head : -EXTRA]).astype(np.float32), np.float32(np.inf))
         scanned = np.column_stack([candidates[:, : self.head], candidates[:, -EXTRA:], rest])
@@ -98,26 +103,24 @@ class ScanBruteForce(BlockBruteForce):
         self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """See BlockBruteForce; more than ``most`` are asked of the full product at once."""
-        rows = tf.shape(queries)[0]
-        k = tf.fill([rows], width) if k is None else tf.minimum(k, width)
-        bounds = limit(self.bounds(queries))
+        k = tf.fill([tf.shape(queries)[0]], width) if k is None else tf.minimum(k, width)
+        return tf.cond(
+            tf.convert_to_tensor(width) > self.most,
+            lambda: self.full(queries, limit(self.scores(queries)), width),
+            lambda: self._ranked(queries, limit(self.bounds(queries)), k, width, self.stages(width)),
+        )
 
-        def stage(candidates: int) -> Answer:
-            scores, columns, proven = self.scan(queries, bounds, k, candidates)
-            return scores[:, :width], columns[:, :width], tf.reduce_all(tf.concat([proven, [True]], axis=0))
-
-        answer: Answer = tf.zeros([rows, width]), tf.zeros([rows, width], tf.int32), tf.constant(False)
-        for candidates in self.stages:
-            done = answer[2] | (width > candidates // 2)
-            answer = tf.cond(done, partial(tuple, answer), partial(stage, candidates))
-        return tf.cond(answer[2], partial(tuple, answer[:2]), lambda: self.full(queries, width, limit))
+    def stages(self, width: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Say how many are scored exactly where so many are asked for: at first, and then."""
+        first = tf.maximum(self.candidates, 2 * tf.minimum(width, MOST))
+        return tf.minimum(first, self.size - 1), tf.minimum(WIDER * first, self.size - 1)
 
     def bounds(self, queries: tf.Tensor) -> tf.Tensor:
         """Bound the scores of all candidates from above, for `[b, d]` vectors: `[b, columns]`."""
         lead, rest, extra = self._parts(queries)
         return tf.matmul(tf.concat([lead, extra, _length(rest)], axis=1), self._candidates)
 
-    def scan(self, queries: tf.Tensor, bounds: tf.Tensor, k: tf.Tensor, candidates: int) -> Answer:
+    def scan(self, queries: tf.Tensor, bounds: tf.Tensor, k: tf.Tensor, candidates: tf.Tensor) -> Answer:
         """Rank `[b, candidates]` scores and columns, and say of which `[b]` rows the first `[b]` k are proven."""
         best, columns = self.best(bounds, candidates + 1)
         scores, columns = self._settle(queries, best[:, :-1], columns[:, :-1])
@@ -126,10 +129,10 @@ class ScanBruteForce(BlockBruteForce):
         room = self._room[0] * _length(queries[:, :-1])[:, 0] + self._room[1] * tf.abs(queries[:, -1])
         return scores, columns, (best[:, -1] <= LOWEST) | (best[:, -1] + room < last)
 
-    def full(self, queries: tf.Tensor, width: tf.Tensor, limit: Limit) -> tuple[tf.Tensor, tf.Tensor]:
-        """Rank by the full product: `[b, width]` scores and columns, the first of them in the order of their sums."""
-        settled = tf.where(width > self.stages[0] // 2, self.stages[-1], self.stages[0])
-        best, columns = self.best(limit(self.scores(queries)), tf.maximum(width, settled))
+    def full(self, queries: tf.Tensor, scores: tf.Tensor, width: tf.Tensor) -> Ranked:
+        """Rank by `[b, columns]` scores: `[b, width]` scores and columns, the first of them by sums of their own."""
+        settled = self.stages(width)[0]
+        best, columns = self.best(scores, tf.maximum(width, settled))
         scores, first = self._settle(queries, best[:, :settled], columns[:, :settled])
         later = tf.minimum(best[:, settled:], scores[:, -1:])  # no more than a last digit lower
         scores = tf.concat([scores, later], axis=1)
@@ -152,6 +155,25 @@ class ScanBruteForce(BlockBruteForce):
 
     def _parts(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return queries[:, : self.head], queries[:, self.head : -EXTRA], queries[:, -EXTRA:]
+
+    def _ranked(
+        self, queries: tf.Tensor, bounds: tf.Tensor, k: tf.Tensor, width: int | tf.Tensor, stages: Sequence[tf.Tensor]
+    ) -> Ranked:
+        """Rank by the first of the stages, what it does not prove by the next, and what none does by the product."""
+        if not stages:
+            return self.full(queries, tf.where(bounds > LOWEST, self.scores(queries), LOWEST), width)
+        scores, columns, proven = self.scan(queries, bounds, k, stages[0])
+        answer, left = (scores[:, :width], columns[:, :width]), tf.where(~proven)
+
+        def mended() -> Ranked:
+            asked, limited, wanted = (tf.gather_nd(each, left) for each in (queries, bounds, k))
+            scores, columns = self._ranked(asked, limited, wanted, width, stages[1:])
+            return (
+                tf.tensor_scatter_nd_update(answer[0], left, scores),
+                tf.tensor_scatter_nd_update(answer[1], left, columns),
+            )
+
+        return tf.cond(tf.equal(tf.shape(left)[0], 0), lambda: answer, mended)
 
     def _settle(self, queries: tf.Tensor, best: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Score `[b, m]` columns by one sum each and sort them, equal scores by column; the lowest stay the lowest."""

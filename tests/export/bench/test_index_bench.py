@@ -63,9 +63,9 @@ def test_what_a_scan_cannot_prove_is_counted_and_every_answer_is_still_tfrss(hea
     assert (measured.items, measured.answers) == (3000, 2 * BATCHES)
     assert min(measured.tfrs, measured.ours, measured.product) > 0
     assert measured.same > 0.9
-    assert measured.fell_back is not None
+    assert measured.scored is not None
     assert (measured.fell_back > 0.5) == some
-    assert contest.measure(queries=1, k=150).fell_back is None  # the full product, at once
+    assert contest.measure(queries=1, k=150).scored is None  # the full product, at once
 
 
 def test_one_wrong_answer_ends_the_bench() -> None:
