@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from export.bench import generated
 from export.bench.generated import Size
@@ -34,6 +35,7 @@ def test_generated_interactions_are_distinct_repeat_with_their_seed_and_follow_t
     assert counts[:20].sum() > 5 * counts[500:520].sum()
 
 
+@pytest.mark.training
 def test_one_size_goes_the_whole_way_and_is_told_step_by_step(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "export.cli", "bench", "scale", "--model", "lightfm"]
     command += ["--rows", "3000", "--users", "90", "--items", "120", "--json", str(tmp_path / "told.json")]

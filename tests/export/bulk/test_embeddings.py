@@ -9,10 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from conftest import Tiny
 
 from export.publishing.names import write_names
 from serving.client import Client
+
+pytestmark = pytest.mark.training
 
 
 def triptych(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -13,6 +13,8 @@ import pytest
 from export.publishing.publish import TRIAL
 from serving.client import Client
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -13,6 +13,8 @@ import pytest
 from export.data import mirror, movielens
 from serving.errors import Failure
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 FINGERPRINT = "1bc291ae33d428ccee4a29f329d1d347eb54ee9672d4f6bb718e0de01c38d4d9"
 LOAD = "from export.data.movielens import load; print(load('{size}').fingerprint())"

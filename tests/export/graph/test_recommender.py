@@ -135,6 +135,7 @@ def scanned(tmp_path_factory):
         yield model, interactions, recommender, answers
 
 
+@pytest.mark.training
 def test_every_signature_of_a_scanned_version_answers_like_numpy_whether_or_not_rows_fall_back(scanned):
     model, interactions, recommender, found = scanned
     oracle, seen = Oracle(model, interactions).answer, Counter()
@@ -175,15 +176,16 @@ def proven(recommender, inputs):
     queries = tf.gather(recommender.known.queries, user)
     index = recommender.index
     bounds = without(index.bounds(queries), left_out)
-    return index.scan(queries, bounds, given["k"], index.stages[-1])[2].numpy().tolist()
+    return index.scan(queries, bounds, given["k"], index.stages(tf.reduce_max(given["k"]))[-1])[2].numpy().tolist()
 
 
+@pytest.mark.training
 def test_what_anybody_gets_from_a_scanned_version_does_not_depend_on_who_else_is_in_the_batch(scanned):
     _, interactions, recommender, found = scanned
     users = np.append(interactions.users, "nobody")
     inputs = asks(users, size=7)
     rows = proven(recommender, inputs)
-    assert len(set(rows)) == 2, rows  # some fall back, and all others with them
+    assert len(set(rows)) == 2, rows  # some fall back, and some do not
     for answer in found.values():
         together = answer("recommend", inputs)
         for row in range(len(users)):
@@ -294,6 +296,7 @@ def test_what_no_signature_reads_is_not_kept(tiny_version):
         (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1), KEPT),
     ],
 )
+@pytest.mark.training
 def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(size, scan, kept, tmp_path):
     rng = np.random.default_rng(size)
     names = [f"item {i}" for i in range(size)]

@@ -22,6 +22,8 @@ from export.waist.factorized import Factorized
 from serving.errors import Failure
 from serving.version.inspect import inspect
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 
 KERAS_3 = """

@@ -202,6 +202,7 @@ def test_a_version_can_be_read_by_others_as_the_umask_allows(tmp_path: Path) -> 
     assert version.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
+@pytest.mark.training
 def test_a_process_killed_at_any_moment_leaves_no_partial_version_and_the_next_cleans_up(tmp_path: Path) -> None:
     chance = random.Random(7)
     for _ in range(30):

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 TRIPTYCH = [sys.executable, "-m", "export.cli", "train", "lightfm", "--epochs", "2"]
 

@@ -95,6 +95,7 @@ def test_drawn_it_comes_to_the_same_on_the_average(drawn: dict[str, npt.NDArray[
         )  # of 0.9: the logarithm of a mean is not the mean of logarithms
 
 
+@pytest.mark.training
 def test_training_on_drawn_items_repeats_with_its_seed() -> None:
     pairs = np.argwhere(np.random.default_rng(5).random((20, 30)) < 0.4)
     some = Interactions.from_ids([f"u{user}" for user, _ in pairs], [f"i{item}" for _, item in pairs])

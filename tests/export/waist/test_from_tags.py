@@ -81,6 +81,7 @@ def test_with_everyone_met_or_without_tags_nothing_changes(data: Interactions) -
         np.testing.assert_array_equal(after.item_biases, before.item_biases)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("name", MODELS)
 def test_new_items_are_found_by_their_tags_in_every_model(data: Interactions, name: str) -> None:
     parts = split(data, "new-items")

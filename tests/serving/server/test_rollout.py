@@ -25,6 +25,8 @@ from export.publishing.publish import versions
 from serving.client.client import Client, Ranked
 from serving.contract import MANIFEST
 
+pytestmark = pytest.mark.training
+
 ROOT = Path(__file__).parents[3]
 KINDS = ("plain", "item_biases")
 """What versions 1 and 2 are copies of."""
