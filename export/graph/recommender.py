@@ -125,10 +125,11 @@ class Recommender(tf.Module):
         """Answer `[b]` items with the `[b]` k items of highest cosine; an unknown item has none."""
         require(k, item)
         column = self.items(item)
-        unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(self.inverse_norms, column), 1)
+        norms = tf.convert_to_tensor(self.inverse_norms)  # gathered from what is read, as in export.graph.scan
+        unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(norms, column), 1)
         if self.turn is not None:  # to the axes where lengths are the embedding's, and from there as a query
             unit = tf.matmul(tf.matmul(unit, self.turn, transpose_b=True), self.turn)
-        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * self.inverse_norms
+        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * norms
         scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
         return self._answer(*self.index.best(without(scores, tf.expand_dims(column, 1)), self._width(k)), k)
 
