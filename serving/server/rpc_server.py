@@ -23,7 +23,8 @@ class RpcLimits:
         calls: calls at a time, the others are refused at once.
         streams: calls at a time on one connection; a client keeps more back until these are answered.
         age_seconds: how long a connection is used before its client is asked to make another, which costs no call.
-            A call that was begun and never sent ends with it.
+        grace_seconds: how long the calls that are on it by then have. One that was begun and never sent takes its place
+            from others for no longer than both together, the time that a REST request has.
     """
 
     message: int = 4 << 20
@@ -32,8 +33,8 @@ class RpcLimits:
     connections: int = 1024
     handshake_seconds: float = 10.0
     idle_seconds: float = 60.0
-    age_seconds: float = 60.0
-    grace_seconds: float = 30.0
+    age_seconds: float = 5.0
+    grace_seconds: float = 25.0
 
     def options(self) -> list[tuple[str, int]]:
         """Return them as gRPC has them."""
