@@ -57,7 +57,7 @@ def write(folder: Path, size: Size, *, seed: int) -> tuple[Path, Path]:
     pairs = np.zeros(0, np.int64)
     while len(pairs) < size.rows:  # who has an item already chooses again
         wanted = int((size.rows - len(pairs)) * 1.1) + 100
-        pairs = np.union1d(pairs, _choose(wanted, size, ends, own, rng))
+        pairs = _merged(pairs, _choose(wanted, size, ends, own, rng))
         if len(pairs) > 0.9 * size.users * size.items:
             break
     pairs = rng.permutation(pairs)[: size.rows]
@@ -66,6 +66,12 @@ def write(folder: Path, size: Size, *, seed: int) -> tuple[Path, Path]:
     for path, part in zip(files, (pairs[held:], pairs[:held]), strict=True):
         _write(path, part, size, rng)
     return files
+
+
+def _merged(some: np.ndarray, more: np.ndarray) -> np.ndarray:
+    """Merge two ascending arrays, each number once; numpy's stable sort takes the two runs as they are."""
+    both = np.sort(np.concatenate([some, more]), kind="stable")
+    return both[np.append(True, both[1:] != both[:-1])]
 
 
 def _choose(count: int, size: Size, ends: np.ndarray, own: np.ndarray, rng: np.random.Generator) -> np.ndarray:
