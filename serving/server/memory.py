@@ -22,6 +22,9 @@ MUCH = 8
 WORTH = 32 << 20
 """Bytes that are worth giving back: all threads wait for some milliseconds meanwhile."""
 
+TRIES = 5
+"""How often in a row before what stays is taken for what is needed: the last of a request may be there at first."""
+
 M_ARENA_MAX = -8
 """mallopt's number for how many arenas there may be."""
 
@@ -31,7 +34,7 @@ async def keep_low(account: Account, http: HttpServer) -> None:
 
     What requests stand for would not tell: of what gRPC takes nothing is known here.
     """
-    trim, low = _trim(), _resident()
+    trim, low, tries = _trim(), _resident(), 0
     while trim is not None:
         await asyncio.sleep(1.0)
         low = min(low, _resident())
@@ -39,7 +42,11 @@ async def keep_low(account: Account, http: HttpServer) -> None:
         if idle and _resident() > low + WORTH:
             gc.collect()  # what start-up made is frozen: some milliseconds
             await asyncio.to_thread(trim)
-            low = _resident()  # more is in use now: a new version, say
+            tries += 1
+            if tries == TRIES:  # more is in use now: a new version, say
+                low, tries = _resident(), 0
+        else:
+            tries = 0
 
 
 def share_arena() -> None:
