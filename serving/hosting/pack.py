@@ -89,15 +89,20 @@ def pack_triton(version: Path, out: Path) -> list[str]:
 def _whole(path: Path) -> Iterator[Path]:
     """Give a name beside a file or folder to write it under: it gets its own once it is whole, or is gone."""
     unfinished = path.with_name(f"{path.name}.unfinished")
+    _remove(unfinished)  # what a run that was killed left
     try:
         yield unfinished
         unfinished.rename(path)
     except BaseException:
-        if unfinished.is_file():
-            unfinished.unlink()
-        else:
-            shutil.rmtree(unfinished, ignore_errors=True)
+        _remove(unfinished)
         raise
+
+
+def _remove(path: Path) -> None:
+    if path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _one_model(versions: Sequence[Path]) -> None:

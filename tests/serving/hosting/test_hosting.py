@@ -103,6 +103,7 @@ def test_what_is_packed_for_sagemaker_is_served_as_sagemaker_unpacks_it(tiny_ver
     models = tmp_path / "two_tower"
     for number in ("6", "7"):
         shutil.copytree(tiny_version.folder, models / number)
+    (tmp_path / "a.unfinished").write_bytes(b"what a run that was killed left")
     for name in ("a", "b"):
         assert run("pack", models / "6", models / "7", "--out", tmp_path / name) == f"{tmp_path / name}\n"
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
@@ -120,6 +121,7 @@ def test_what_is_packed_for_sagemaker_is_served_as_sagemaker_unpacks_it(tiny_ver
 def test_what_is_packed_for_triton_is_a_model_for_each_signature_that_answers_alone(tiny_version, tmp_path):
     shutil.copytree(tiny_version.folder, tmp_path / "tiny" / "7")
     out = tmp_path / "repository"
+    (out / "tiny_score" / "7.unfinished").mkdir(parents=True)  # as a run leaves it that was killed
     printed = run("pack", tmp_path / "tiny", "--for", "triton", "--out", out).split()
     assert printed == [str(out / f"tiny_{name}") for name in sorted(SIGNATURES)]
     triton = {"string": "TYPE_STRING", "int32": "TYPE_INT32", "bool": "TYPE_BOOL", "float32": "TYPE_FP32"}
