@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import tensorflow as tf
 
-from export import forecast
+from export import forecast, interrupt
 from export.data.interactions import Interactions
 from export.graph.plan import plan
 from export.graph.recommender import Recommender
@@ -27,20 +32,59 @@ from export.waist.from_tags import complete
 from serving.contract import TWIN
 from serving.errors import Failure
 
-__all__ = ["Origin", "export", "passes", "take", "train", "write"]
+__all__ = ["Origin", "export", "passes", "take", "train", "train_each", "write"]
+
+SMALL = 1_000_000
+"""Interactions up to which two models are trained at a time; beyond, each has the memory to itself."""
+
+
+def train_each(
+    origins: Sequence[Origin], interactions: Interactions, *, during: Callable[[], AbstractContextManager[object]]
+) -> Iterator[tuple[Origin, Factorized]]:
+    """Train one model after the other, each ``during`` a context; beside them, where data is small, who asks for it."""
+    begun = {}
+    if len(origins) > 1 and len(interactions) <= SMALL:
+        aside = [origin for origin in origins if MODELS[origin.model].aside]
+        begun = {origin.model: _beside(partial(train, origin, interactions)) for origin in aside}
+    for origin in origins:
+        if origin.model in begun:
+            yield origin, begun[origin.model].result()
+        else:
+            with during():
+                trained = train(origin, interactions)
+            yield origin, trained
 
 
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
     forecast.check(origin.model, origin.config, interactions, weighs=MODELS[origin.model].weighs)
     with bar(f"training {origin.model}", passes(origin.config, interactions)) as advance:
+
+        def told(_: int, loss: float) -> None:
+            interrupt.check()
+            advance("" if math.isnan(loss) else f"loss {loss:.4g}")
+
         trained = MODELS[origin.model].train(
             interactions,
             origin.config,
             seed=origin.seed or 0,  # None stands for what was trained elsewhere, and does not come here
-            on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
+            on_epoch=told,
         )
     return complete(trained, interactions)
+
+
+def _beside(work: Callable[[], Factorized]) -> Future[Factorized]:
+    """Begin in a thread that does not hold up the end of the process, as those of a pool would."""
+    begun: Future[Factorized] = Future()
+
+    def run() -> None:
+        try:
+            begun.set_result(work())
+        except BaseException as error:  # whoever asks for the result is told
+            begun.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return begun
 
 
 def take(file: Path, interactions: Interactions, origin: Origin) -> Factorized:

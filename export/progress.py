@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -17,38 +18,58 @@ Advance = Callable[[str], None]
 _LINES = 10
 """Plain lines of one step at the most: a log is no place for 200 epochs."""
 
+_console = Console(stderr=True, highlight=False)
+_lock = threading.Lock()
+_shown: list[Progress] = []
+"""The live display of all steps that are under way, once for each: a terminal has room for one display."""
+
 
 @contextmanager
 def bar(label: str, total: int) -> Iterator[Advance]:
     """Show a step of ``total`` parts on stderr, so that what a command prints can be piped."""
     interrupt.check()
-    console = Console(stderr=True, highlight=False)
-    if console.is_terminal:
-        with _live(console) as live:
-            task = live.add_task(label, total=total, note="")
-            yield lambda note: live.update(task, advance=1, note=note)
-    else:
-        yield _plain(console, label, total)
+    with _live() if _console.is_terminal else nullcontext() as live:
+        yield _plain(label, total) if live is None else _drawn(live, label, total)
 
 
 def say(text: str) -> None:
-    """Print one line on stderr."""
+    """Print one line on stderr, above the bars where there are any."""
     interrupt.check()
-    Console(stderr=True, highlight=False).print(printable(text), soft_wrap=True, markup=False)
+    _console.print(printable(text), soft_wrap=True, markup=False)
 
 
-def _live(console: Console) -> Progress:
+@contextmanager
+def _live() -> Iterator[Progress]:
+    with _lock:
+        _shown.append(_shown[0] if _shown else _display())
+        live = _shown[0]
+        live.start()
+    try:
+        yield live
+    finally:
+        with _lock:
+            _shown.pop()
+            if not _shown:
+                live.stop()
+
+
+def _display() -> Progress:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}")
-    return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console)
+    return Progress(*columns, TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=_console)
 
 
-def _plain(console: Console, label: str, total: int) -> Advance:
+def _drawn(live: Progress, label: str, total: int) -> Advance:
+    task = live.add_task(label, total=total, note="")
+    return lambda note: live.update(task, advance=1, note=note)
+
+
+def _plain(label: str, total: int) -> Advance:
     every, done = -(-total // _LINES), 0
 
     def advance(note: str) -> None:
         nonlocal done
         done += 1
         if done % every == 0 or done == total:
-            console.print(f"{label}: {done}/{total} {note}".rstrip(), soft_wrap=True, markup=False)
+            _console.print(f"{label}: {done}/{total} {note}".rstrip(), soft_wrap=True, markup=False)
 
     return advance

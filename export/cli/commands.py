@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +116,14 @@ def train(
         for model in models:
             prepare(folder / model, config=held_by)
     pipeline = with_tensorflow()
-    for model in models:
-        name = MODELS[model].named(recipe or MODELS[model].default, configs[model])
-        origin = pipeline.Origin(model=model, recipe=name, config=configs[model], seed=seed, data=source.origin)
-        with cluster.training() if cluster else nullcontext():
-            made = pipeline.take(trained, interactions, origin) if trained else pipeline.train(origin, interactions)
+    made_by = partial(pipeline.Origin, seed=seed, data=source.origin)
+    names = {model: MODELS[model].named(recipe or MODELS[model].default, configs[model]) for model in models}
+    origins = [made_by(model=model, recipe=names[model], config=configs[model]) for model in models]
+    if trained:
+        each = iter([(origins[0], pipeline.take(trained, interactions, origins[0]))])
+    else:
+        each = pipeline.train_each(origins, interactions, during=cluster.training if cluster else nullcontext)
+    for origin, made in each:
         if publishes:
             pipeline.export(made, interactions, origin, models=folder, keep=keep, config=held_by)
 

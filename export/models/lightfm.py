@@ -89,5 +89,6 @@ MODEL = Model(
     train=train,
     reads_tags=True,
     weighs=True,
+    aside=True,
     shown=3,  # as many as LightFM's own examples print; the TFRS tutorials print more
 )

@@ -45,6 +45,7 @@ class Model:
         distributes: whether processes on several machines can train it together.
         reads_tags: whether it learns from genres, ages and what else the interactions know of users and items.
         weighs: whether it heeds what interactions weigh, ``Interactions.weights``.
+        aside: whether its training takes one core and leaves Python free, so that others are trained meanwhile.
         shown: items that the demo shows of it.
 
     Raises:
@@ -58,6 +59,7 @@ class Model:
     distributes: bool = False
     reads_tags: bool = False
     weighs: bool = False
+    aside: bool = False
     shown: int = 5
 
     def __post_init__(self) -> None:
