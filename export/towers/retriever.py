@@ -125,5 +125,4 @@ def train(
         item_biases=model.item_bias.numpy(),
         user_biases=users,
         history=model.user_tower.stranger(),
-        logarithms=True,
     )

@@ -59,7 +59,6 @@ class Factorized:
         item_biases: `[n_items]` float32, part of the ranking.
         user_biases: `[n_users]` float32, added to a user's scores after ranking: it moves no item, and inside
             the dot product it would only cost digits.
-        logarithms: whether scores are read as logarithms of how likely an item is, by what stands for new items.
         history: for a model that has learnt to read what one has; None: ``recommend_from`` folds in by least squares.
     """
 
@@ -68,7 +67,6 @@ class Factorized:
     item_biases: Floats
     user_biases: Floats
     history: History | None = None
-    logarithms: bool = False
 
 
 def check(model: Factorized, interactions: Interactions) -> None:

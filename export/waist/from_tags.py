@@ -5,21 +5,17 @@ vectors. Whoever has tags and no interactions then gets the sum of its tags' vec
 trained keep what training gave them. The alternative, tag vectors trained beside the id's, would move the vectors of
 everyone to serve the few, and served them less: see docs/quality.md.
 
-Where scores are logarithms of how likely an item is, the sum is the mean of logarithms, and what is like an item is
-both liked much and not at all: the mean of how likely they are is more. A new item gets the difference added to its
-bias: the smearing estimate (Duan 1983, doi:10.1080/01621459.1983.10478017) over the items that were trained, each
-predicted as if it had been new.
+A new item so made stands for the mean of its like, and comes up seldom beside items that are known: ask for new ones
+with ``recommend_within``. A bias that raised them to what their like are worth on the average (the smearing estimate,
+Duan 1983) took what it gave them from everything else: see docs/quality.md, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
-from scipy.special import logsumexp
 
 from export.data.interactions import Bools, Interactions, Tags
 from export.waist.factorized import Factorized, Floats
@@ -30,27 +26,6 @@ RIDGE = 1.0
 MOST = 2000
 """Tags that are told apart, those on most ids: the equations are of this size, squared."""
 
-ASKED = 1000
-"""Users at the most over whom the difference is averaged, spread evenly over all."""
-
-BLOCK = 64
-"""Users, or 64 times as many ids, that pass at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Made:
-    """Vectors that were made of tags.
-
-    Attributes:
-        vectors: `[n, d]` those of all, made or not.
-        new: `[n]` which were made.
-        missed: `[k, d]` float64, by how much tags miss the vectors of those that are met, each predicted without it.
-    """
-
-    vectors: Floats
-    new: Bools
-    missed: npt.NDArray[np.float64]
-
 
 def complete(model: Factorized, interactions: Interactions) -> Factorized:
     """Give vectors from their tags to the items and users that have no interactions; all others stay."""
@@ -59,56 +34,32 @@ def complete(model: Factorized, interactions: Interactions) -> Factorized:
     met_items = np.bincount(interactions.item, minlength=n_items) > 0
     users = from_tags(interactions.user_tags, met_users, np.column_stack([model.user_vectors, model.user_biases]))
     items = from_tags(interactions.item_tags, met_items, np.column_stack([model.vectors, model.item_biases]))
-    biases = np.ascontiguousarray(items.vectors[:, -1])
-    if model.logarithms and items.new.any():
-        biases[items.new] += smeared(items.missed, model.user_vectors[met_users])
     history = model.history
     if history is not None:
-        history = replace(history, vectors=from_tags(interactions.item_tags, met_items, history.vectors).vectors)
+        history = replace(history, vectors=from_tags(interactions.item_tags, met_items, history.vectors))
     return replace(
         model,
-        user_vectors=np.ascontiguousarray(users.vectors[:, :-1]),
-        user_biases=np.ascontiguousarray(users.vectors[:, -1]),
-        vectors=np.ascontiguousarray(items.vectors[:, :-1]),
-        item_biases=biases,
+        user_vectors=np.ascontiguousarray(users[:, :-1]),
+        user_biases=np.ascontiguousarray(users[:, -1]),
+        vectors=np.ascontiguousarray(items[:, :-1]),
+        item_biases=np.ascontiguousarray(items[:, -1]),
         history=history,
     )
 
 
-def from_tags(tags: Tags, met: Bools, vectors: Floats) -> Made:
+def from_tags(tags: Tags, met: Bools, vectors: Floats) -> Floats:
     """Replace those of `[n, d]` vectors that are not met and have tags by what the tags of the others say."""
     tagged = np.array([bool(own) for own in tags], np.bool_)
     new, like = tagged & ~met, tagged & met
     if not new.any() or not like.any():
-        return Made(vectors=vectors, new=np.zeros(len(vectors), np.bool_), missed=np.zeros((0, vectors.shape[1])))
+        return vectors
     features = _features(tags, like)
     known, mean = features[like], vectors[like].mean(axis=0, dtype=np.float64)
-    inverse = np.linalg.inv((known.T @ known).toarray() + RIDGE * np.eye(features.shape[1]))
-    of_tags = inverse @ (known.T @ (vectors[like] - mean))
+    gram = (known.T @ known).toarray() + RIDGE * np.eye(features.shape[1])
+    of_tags = np.linalg.solve(gram, known.T @ (vectors[like] - mean))
     made = vectors.copy()
     made[new] = mean + features[new] @ of_tags
-    own = np.concatenate([block.multiply(block @ inverse).sum(axis=1) for block in _blocks(known, BLOCK * BLOCK)])
-    # What is missed with an id's own vector among the others', over 1 - its leverage: what is missed without it.
-    missed = (vectors[like] - mean - known @ of_tags) / (1 - np.asarray(own).reshape(-1, 1))
-    return Made(vectors=made, new=new, missed=missed)
-
-
-def smeared(missed: npt.NDArray[np.float64], users: Floats) -> float:
-    """Compute by how much the logarithm of a mean is above the mean of logarithms, on the average of `[u, d]` users.
-
-    Of the `[k, d + 1]` missed the last is the bias'.
-
-    >>> round(smeared(np.array([[0.0, 1.0], [0.0, -1.0]]), np.zeros((3, 1), np.float32)), 4)
-    0.4338
-    """
-    asked = users[np.linspace(0, len(users) - 1, min(ASKED, len(users))).astype(np.int64)]
-    above = [logsumexp(block @ missed[:, :-1].T + missed[:, -1], axis=1) for block in _blocks(asked, BLOCK)]
-    return float(np.concatenate(above).mean() - np.log(len(missed)))
-
-
-def _blocks(rows: npt.NDArray[np.float32] | sparse.csr_matrix, size: int) -> Iterator[sparse.csr_matrix]:
-    for start in range(0, rows.shape[0], size):
-        yield rows[start : start + size]
+    return made
 
 
 def _features(tags: Tags, known: Bools) -> sparse.csr_matrix:

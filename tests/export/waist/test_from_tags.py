@@ -49,29 +49,6 @@ def test_a_new_item_gets_what_ridge_regression_on_tags_says_and_the_others_stay(
     np.testing.assert_array_equal(after.user_vectors, before.user_vectors)
 
 
-def test_where_scores_are_logarithms_a_new_item_stands_for_the_mean_of_how_likely_its_like_are(
-    data: Interactions,
-) -> None:
-    known = data.rows(data.item != 7)
-    before = model(len(data.users), len(data.items))
-    plain, after = complete(before, known), complete(replace(before, logarithms=True), known)
-    others = np.arange(60) != 7
-    kinds = sorted({tag for own in data.item_tags for tag in own})
-    tags = np.array([[tag in own for tag in kinds] for own in data.item_tags], float)[others]
-    target = np.column_stack([before.vectors, before.item_biases])[others].astype(float)
-    mean, missed = target.mean(axis=0), []
-    for item in range(59):  # predicted by the others alone
-        rest = np.arange(59) != item
-        gram = tags[rest].T @ tags[rest] + RIDGE * np.eye(len(kinds))
-        missed.append(target[item] - mean - tags[item] @ np.linalg.solve(gram, tags[rest].T @ (target[rest] - mean)))
-    scores = np.column_stack([before.user_vectors, np.ones(len(data.users))]) @ np.array(missed).T
-    above = np.log(np.exp(scores).mean(axis=1)).mean()
-    assert above > 0.5
-    np.testing.assert_allclose(after.item_biases[7] - plain.item_biases[7], above, rtol=1e-4)
-    np.testing.assert_array_equal(after.item_biases[others], before.item_biases[others])
-    np.testing.assert_array_equal(after.vectors, plain.vectors)
-
-
 def test_with_everyone_met_or_without_tags_nothing_changes(data: Interactions) -> None:
     before = model(len(data.users), len(data.items))
     bare = replace(data.rows(data.item != 7), item_tags=((),) * 60)
