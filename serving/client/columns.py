@@ -35,7 +35,11 @@ def ids(values: Ids) -> list[str]:
 
 def lists(rows: Iterable[Ids]) -> list[list[str]]:
     """Return a list of ids for each row."""
-    return [ids(row) for row in _listed(rows, inner="[[…], …], a list for each row")]
+    each = "a list for each row"
+    return [
+        [_id(value) for value in _listed(row, expected=f"[[{_told(row)}], …], {each}")]
+        for row in _listed(rows, expected=f"[[…], …], {each}")
+    ]
 
 
 def of_each(names: Ids | Iterable[Ids], count: int) -> list[list[str]]:
@@ -79,10 +83,10 @@ def padded(rows: list[list[str]]) -> npt.NDArray[Any]:
     return filled.reshape(len(rows), width)
 
 
-def _listed(values: Any, *, inner: str = "") -> list[Any]:
+def _listed(values: Any, *, expected: str = "") -> list[Any]:
     found = None if isinstance(values, str | bytes) else _items(values)
     if found is None:
-        raise Failure(f"{_told(values)} where a list is asked for, expected {inner or f'[{_told(values)}]'}")
+        raise Failure(f"{_told(values)} where a list is asked for, expected {expected or f'[{_told(values)}]'}")
     return found
 
 

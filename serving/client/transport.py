@@ -125,7 +125,7 @@ def is_loopback(server: str) -> bool:
 
 def no_server(server: str) -> Failure:
     """Return what to raise when no connection could be made."""
-    return Failure(f"no server at {server}: start one with `triptych serve`, or name another with --url or --grpc")
+    return Failure(f"no server at {server}: start one with `triptych serve`, or name another (--url, --grpc)")
 
 
 def no_answer(server: str, timeout: float) -> Failure:

@@ -390,8 +390,8 @@ REFUSED = {
     "b'42' where a list is asked for, expected [b'42']": lambda client: client.top(b"42"),
     "42 where a list is asked for, expected [42]": lambda client: client.top(42),
     "None where a list is asked for, expected [None]": lambda client: client.similar(None),
-    "'Fargo (1996)' where a list is asked for, expected ['Fargo (1996)']": lambda client: client.recommend_from(
-        ["Fargo (1996)"]
+    "'Fargo (1996)' where a list is asked for, expected [['Fargo (1996)'], …], a list for each row": lambda client: (
+        client.recommend_from(["Fargo (1996)"])
     ),
     "'Fargo' where a list is asked for, expected [[…], …], a list for each row": lambda client: client.recommend_from(
         "Fargo"
@@ -399,7 +399,9 @@ REFUSED = {
     "'Heat (1995)' where a list is asked for, expected ['Heat (1995)']": lambda client: client.recommend(
         ["42"], exclude="Heat (1995)"
     ),
-    "'b' where a list is asked for, expected ['b']": lambda client: client.recommend(["42"], exclude=[["a"], "b"]),
+    "'b' where a list is asked for, expected [['b'], …], a list for each row": lambda client: client.recommend(
+        ["42"], exclude=[["a"], "b"]
+    ),
     "id 4.2, expected text or a whole number": lambda client: client.recommend([4.2]),
     "id None, expected text or a whole number": lambda client: client.recommend([None]),
     "id True, expected text or a whole number": lambda client: client.score([True], ["a"]),
