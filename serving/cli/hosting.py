@@ -53,8 +53,9 @@ def card(*, version: Path, out: Path | None) -> None:
     It is Markdown with the YAML head that model hubs read, from what the version carries.
 
     \b
-    triptych card models/two_tower/7 --out README.md
+    triptych card models/two_tower/7 --out card.md
     """
+    from serving.errors import Failure
     from serving.hosting.card import model_card
     from serving.version.find import find
     from serving.version.inspect import inspect
@@ -64,5 +65,7 @@ def card(*, version: Path, out: Path | None) -> None:
     if out is None:
         click.echo(text, nl=False)
     else:
+        if out.exists():
+            raise Failure(f"{out} is there already, expected the name of a new file")
         out.write_text(text, encoding="utf-8")
         click.echo(printable(out))

@@ -68,7 +68,10 @@ class Watched:
             deadline = time.monotonic() + self.seconds
             while (found := state(url.rstrip("/"))) != DONE:
                 if time.monotonic() > deadline or found.startswith(FAILED):
-                    raise Failure(f"{url} was to say within {self.seconds:g} s that {what}, and says: {found}")
+                    raise Failure(
+                        f"{url} was to say within {self.seconds:g} s that {what}, and says: {found}; expected a "
+                        "server that was started on this file, with --model-config-file, and reads it again"
+                    )
                 time.sleep(ASK_SECONDS)
 
 

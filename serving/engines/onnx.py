@@ -72,7 +72,11 @@ def _output(name: str, definition: meta_graph_pb2.SignatureDef) -> str:
 
 
 def _check(name: str, inputs: dict[str, Array]) -> None:
-    """Refuse what the graph's assertion would: conversion drops it."""
+    """Refuse what the graph's assertion would, since conversion drops it, and what ONNX Runtime has odd words for."""
+    for each, tensor in contract.SIGNATURES[name].inputs.items() if name in contract.SIGNATURES else ():
+        if each in inputs and inputs[each].ndim != len(tensor.shape):
+            expected = "a list in each row" if len(tensor.shape) > 1 else "one value in each row"
+            raise invalid(f"input {each} has the shape {list(inputs[each].shape)}, expected {expected}")
     if name in contract.SIGNATURES and len({array.shape[:1] for array in inputs.values()}) > 1:
         raise invalid(contract.ROWS_DIFFER)
 
