@@ -19,8 +19,8 @@ from serving.printable import printable
 
 NEXT = """
 Next:{activate}
-  triptych explore            # the same on a page in the browser
-  triptych serve &            # serve what was trained, and ask:
+  triptych explore{where}            # the same on a page in the browser
+  triptych serve{where} &            # serve what was trained, and ask:
   triptych recommend --user {user} --model {model} --unseen"""
 
 ACTIVATE = "\n  source .venv/bin/activate   # puts triptych on the path"
@@ -43,7 +43,8 @@ def show(user: str, *, models: Path) -> None:
     console = Console(highlight=False)
     console.print(_side_by_side(user, lists))
     console.print(Text(_notes(user, lists)))
-    asked = {"user": printable(shlex.quote(user)), "model": next(iter(lists))}
+    where = "" if models == Path("models") else f" --models {printable(shlex.quote(str(models)))}"
+    asked = {"user": printable(shlex.quote(user)), "model": next(iter(lists)), "where": where}
     console.print(Text(NEXT.format(activate="" if shutil.which("triptych") else ACTIVATE, **asked)))
 
 

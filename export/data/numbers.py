@@ -114,7 +114,7 @@ def chosen(name: str, min_rating: float | None, likes: Sequence[Bools], *, weigh
     if min_rating is None and weighed:
         return slice(None)
     if min_rating is None:
-        say(f"ratings are not read: each row of {name} counts as a like; --min-rating N leaves lower ones out")
+        say(f"each row of {name} counts as a like, whatever its rating, if any; --min-rating N leaves lower ones out")
         return slice(None)
     like = np.concatenate(likes)
     say(f"{np.count_nonzero(~like):,} of {len(like):,} rows are left out: their ratings are below {min_rating:g}")

@@ -308,7 +308,7 @@ def test_a_column_weighs_the_rows_that_are_read(tmp_path: Path) -> None:
     found = interactions(Source(data=(str(path),), weight="plays", min_rating=4))
     assert found.weight is not None
     assert found.weight.tolist() == [2, 6]
-    assert "ratings are not read" not in read(path, "--weight", "rating")
+    assert "whatever its rating" not in read(path, "--weight", "rating")
     assert "has no column 'often'; found user_id, item, plays, rating" in refused(path, "--weight", "often")
     sentence = (
         "--weight is for files of your own, and 100k is none: MovieLens has its ratings, and --min-rating for them"
