@@ -26,6 +26,9 @@ from serving.proto.config_pb2 import ModelConfig
 ASK_SECONDS = 0.2
 """How often a server is asked whether what is waited for has come."""
 
+ELSEWHERE = "; expected a server that was started on this file, with --model-config-file, and reads it again"
+"""What it means that a server does not know a label which the file has had for a while."""
+
 DONE, FAILED = "", "failed:"
 
 
@@ -68,10 +71,8 @@ class Watched:
             deadline = time.monotonic() + self.seconds
             while (found := state(url.rstrip("/"))) != DONE:
                 if time.monotonic() > deadline or found.startswith(FAILED):
-                    raise Failure(
-                        f"{url} was to say within {self.seconds:g} s that {what}, and says: {found}; expected a "
-                        "server that was started on this file, with --model-config-file, and reads it again"
-                    )
+                    hint = ELSEWHERE if "Unrecognized" in found else ""
+                    raise Failure(f"{url} was to say within {self.seconds:g} s that {what}, and says: {found}{hint}")
                 time.sleep(ASK_SECONDS)
 
 
