@@ -85,6 +85,16 @@ def times(piece: Piece, name: str) -> Ints:
     return np.floor(found).astype(np.int64)
 
 
+def inexact(values: Floats) -> bool:
+    """Say whether `[n]` numbers are whole, and some so large that float64 takes two for one.
+
+    >>> inexact(np.array([1, 2.0**53])), inexact(np.array([0.5, 2.0**53, np.nan]))
+    (True, False)
+    """
+    known = values[~np.isnan(values)]
+    return bool((np.abs(known) >= 2.0**53).any() and (known == np.floor(known)).all())
+
+
 def bucketed(values: Floats) -> list[str]:
     """Name `[n]` numbers by kind: whole ones with few different values as they are, others by the ends of their bucket.
 

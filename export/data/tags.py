@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from export.data.files import find
 from export.data.ids import LONGEST, NUMBER, Ids
-from export.data.numbers import Floats, bucketed
+from export.data.numbers import Floats, bucketed, inexact
 from export.data.pieces import Piece
 from export.data.source import Source
 from export.data.tables import names_of, read_pieces
@@ -174,6 +174,10 @@ def _of_column(kind: str, column: Any, *, text: bool) -> Sequence[Own]:
 def _of_numbers(kind: str, values: Floats) -> list[Own]:
     if np.isinf(values).any():
         raise _LeftOutError("it holds infinity")
+    if inexact(values):
+        raise _LeftOutError(
+            "it holds whole numbers of 2^53 and more, which are not told apart: a letter makes them text"
+        )
     return [(kind + name,) if name else () for name in bucketed(values)]
 
 

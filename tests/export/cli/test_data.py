@@ -472,6 +472,7 @@ PARQUET_TAGS = {
     "vectors": ([[0.1], [0.2]], "its type is list<element: double>, expected lists of text"),
     "records": ([{"x": 1}, {"x": 2}], "its type is struct<x: int64>, expected text, numbers or lists of text"),
     "infinity": ([1.0, float("inf")], "it holds infinity"),
+    "numbers that float64 takes for one": ([2**53, 2**53 + 1], "it holds whole numbers of 2^53 and more, which are not told apart"),
     "lists of one length": (pa.array([["x", "y"], ["z", "x"]], pa.list_(pa.string(), 2)), {"a": ["t:x", "t:y"], "b": ["t:z", "t:x"]}),
     "long text": (["x" * 2000, "y"], "it has a value of more than 1,000 characters"),
 }  # fmt: skip
