@@ -140,6 +140,18 @@ def test_what_does_not_fit_is_told_in_tensorflow_servings_words(server, request_
     assert (answer.status, " ".join(answer.error.split())) == (400, " ".join(error.split()))
 
 
+def test_an_input_of_another_rank_is_named_with_its_shape_and_what_is_expected(tiny_version):
+    row = {"user_id": "1", "k": 3, "exclude": [""], "unseen": True}
+    with live(models=tiny_version.folder.parents[1]) as where:
+        for key, value, problem in (
+            ("exclude", "", "input exclude has the shape [1], expected a list in each row"),
+            ("k", [3], "input k has the shape [1, 1], expected one value in each row"),
+        ):
+            request = {"signature_name": "recommend", "instances": [row | {key: value}]}
+            answer = predict(where, tiny_version.folder.parent.name, request)
+            assert (answer.status, answer.json) == (400, {"error": problem})
+
+
 def test_a_number_is_quoted_as_rapidjson_reads_and_writes_it(server):
     """The numbers of the second list are what RapidJSON 1.1.0 itself printed for those of the first."""
     sent = "1e16, 1e20, 1e21, 1.5e22, 1e-5, 1e-6, 1e-7, 1.5e-6, "

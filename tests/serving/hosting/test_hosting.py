@@ -210,6 +210,8 @@ def test_a_model_card_has_the_head_that_hubs_read_and_the_figures_with_their_bas
         assert part in body
     run("card", folder, "--out", tmp_path / "card.md")
     assert (tmp_path / "card.md").read_text() == run("card", folder)
+    with pytest.raises(Failure, match=r"card\.md is there already, expected the name of a new file"):
+        run("card", folder, "--out", tmp_path / "card.md")
 
 
 def test_a_card_claims_no_licence_and_no_figure_that_a_version_does_not_carry(tiny_version, tmp_path):

@@ -320,6 +320,10 @@ def test_work_of_those_who_have_left_is_dropped_and_a_new_version_answers_at_onc
         assert time.monotonic() - start < 20
 
 
+def test_a_call_that_is_never_sent_has_the_time_of_a_rest_request():
+    assert RpcLimits().age_seconds + RpcLimits().grace_seconds == Limits().request_seconds
+
+
 def test_calls_beyond_the_limit_are_refused_and_those_that_are_never_sent_end_by_themselves(server):
     silent = threading.Event()
 
