@@ -68,7 +68,7 @@ class Measured:
         answers: rows that were asked for and compared.
         same: the share of these whose items are TFRS's in the same order; the others' scores are, but for rounding.
         scored: items that are scored exactly, at first; None: there was no scan.
-        fell_back: the share of these that the scan could not prove.
+        fell_back: the share of the answers that the scan could not prove.
     """
 
     items: int

@@ -124,7 +124,7 @@ def test_a_rows_answer_is_the_same_bits_whoever_else_is_in_the_batch(trained):
     among = np.concatenate([like, unlike])
     rank = tf.function(index.rank, input_signature=[tf.TensorSpec([None, D + EXTRA]), tf.TensorSpec([], tf.int32)])
     for k in (1, 5, index.most):
-        for asked in (among, among[::-1], among[10:25]):  # each of them falls back, though not each row would
+        for asked in (among, among[::-1], among[10:25]):  # some rows of each fall back
             scores, columns = rank(tf.constant(asked), tf.constant(k))
             beside, _ = rank(tf.constant(asked), tf.constant(index.most + 9))  # someone else asks for more
             for row, query in enumerate(asked):

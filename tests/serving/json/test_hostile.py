@@ -18,6 +18,15 @@ from serving.wire.tensors import TEXT
 MB = 1 << 20
 
 
+def peak(work):
+    """Do some work; return what comes of it, and the most bytes that it had at a time."""
+    tracemalloc.start()
+    try:
+        return work(), tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def test_white_space_before_what_is_no_token_is_gone_through_once():
     start = time.thread_time()
     with pytest.raises(rapidjson.ParseError, match=r"Invalid value\. at offset: 4"):
@@ -36,12 +45,7 @@ def test_white_space_before_what_is_no_token_is_gone_through_once():
 )
 def test_an_error_quotes_what_a_person_reads_and_no_more(document, start):
     value = rapidjson.parse(document)
-    tracemalloc.start()
-    try:
-        printed = text.render(value)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    printed, most = peak(lambda: text.render(value))
     assert printed.startswith(start)
     assert len(printed) == text.MOST + len(text.CUT)
     assert printed.endswith(text.CUT)
@@ -56,12 +60,7 @@ def test_what_is_just_short_enough_is_quoted_whole():
 
 def test_a_refusal_that_quotes_a_long_name_is_short_and_nothing_is_made_of_the_rest():
     name = "no input is called " + "\1" * (3 * MB)
-    tracemalloc.start()
-    try:
-        written = replies.error(name)
-        _, most = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    written, most = peak(lambda: replies.error(name))
     assert most < 16 * MB  # of 64 KB it takes 8; of all it would be 400 MB, on the event loop
     assert len(written) < 7 * text.MOST
     assert orjson.loads(written)["error"].endswith("\1" + text.CUT)
