@@ -59,15 +59,16 @@ def check(model: str, config: Any, interactions: Interactions, *, weighs: bool =
             "fewer components or wide columns take less, or lightfm, or fewer interactions"
         )
     if rows >= LARGE:
-        fewer = f" (of {config.epochs}: no more than {config.steps:,} steps)" if passes < config.epochs else ""
-        say(f"{what}; {passes} passes{fewer}, {passes * each:,} steps; about {needed / GIGABYTE:.1f} GB more memory")
+        asked = getattr(config, "epochs", passes)
+        fewer = f" (of {asked}: no more than {config.steps:,} steps)" if passes < asked else ""
+        often = f"{passes} pass{'es' * (passes != 1)}{fewer}"
+        say(f"{what}; {often}, {passes * each:,} steps; about {needed / GIGABYTE:.1f} GB more memory")
 
 
 def needs(config: Any, *, rows: int, users: int, items: int) -> float:
     """Estimate the bytes that training, exporting and proving a model take."""
-    width = getattr(config, "components", 0) or (config.hidden if hasattr(config, "hidden") else 0) or config.embedding
     wide = getattr(config, "wide", 0)
-    weights = width * (users + 2 * items) + wide * (users + items)
+    weights = config.vector_width() * (users + 2 * items) + wide * (users + items)
     scores = ROWS * config.batch * min(items, 100_000) if hasattr(config, "batch") else 0
     return LEAST + A_ROW * rows + 4 * (COPIES * weights + scores)
 

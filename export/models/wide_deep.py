@@ -30,6 +30,10 @@ class WideDeepConfig(TowersConfig):
     wide_l2: float = hyper(1.0, "weight of the squared distance from the first weights", least=0.0)
     wide_hidden: float = hyper(0.0, "share of users from whom the wide part is hidden in a step", least=0.0, below=1.0)
 
+    def vector_width(self) -> int:
+        """Say how many components a vector will have beside the wide part's."""
+        return self.hidden or self.embedding
+
 
 def train(interactions: Interactions, config: WideDeepConfig, *, seed: int, on_epoch: OnEpoch) -> Factorized:
     """Train on all interactions given."""

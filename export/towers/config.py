@@ -40,6 +40,10 @@ class TowersConfig(Config):
         """Count the steps of one pass: batches of interactions or of users, see ``batch``."""
         return -(-(rows if self.loss == BATCH else users) // self.batch)
 
+    def vector_width(self) -> int:
+        """Say how many components a vector will have: the embeddings', unless a dense layer follows them."""
+        return self.embedding
+
     def drawn(self, items: int) -> int:
         """Say how many of so many items the catalogue loss draws in a step; 0: none, it takes all."""
         drawn = self.candidates or (DRAWN if items > EXACT else 0)

@@ -53,3 +53,7 @@ class Config:
     def steps_a_pass(self, *, rows: int, users: int) -> int:
         """Count the steps of one pass: an interaction each, unless a model says otherwise."""
         return rows
+
+    def vector_width(self) -> int:
+        """Say how many components a vector will have, for the memory told beforehand; 64 where none is named."""
+        return int(getattr(self, "components", 64))

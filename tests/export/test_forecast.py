@@ -54,6 +54,16 @@ def test_much_data_is_told_before_it_is_trained_on(capsys: pytest.CaptureFixture
     )
 
 
+def test_a_model_with_no_hyper_parameter_that_is_known_is_told_of_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    forecast.check("mean", Config(), interactions(300_000, users=70, items=90))
+    told = " ".join(capsys.readouterr().err.split())
+    assert told == (
+        "mean: 300,000 interactions of 70 users with 90 items; 1 pass, 300,000 steps; about 0.4 GB more memory"
+    )
+
+
 def test_little_data_is_not_worth_a_word(capsys: pytest.CaptureFixture[str]) -> None:
     forecast.check("lightfm", LightFMConfig(), interactions(30, users=7, items=9))
     assert capsys.readouterr().err == ""
