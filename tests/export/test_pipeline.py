@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import Tiny
 
+from export import pipeline
 from export.data import movielens
 from export.data.interactions import Interactions
 from export.models.lightfm import LightFMConfig
 from export.models.registry import MODELS, OURS
 from export.publishing.agreement import Answer, session
+from export.waist.config import Config
+from export.waist.factorized import Factorized
+from export.waist.model import Model
 from lightfm_adapter.training import Settings, fit
 from serving.version.inspect import inspect
 from serving.version.saved_model import INIT_OP, read_definitions
@@ -105,6 +112,32 @@ def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data:
         found = np.array([place[item] for item in answer["item"][user]])
         np.testing.assert_allclose(predicted[found], np.sort(predicted)[::-1][:10], atol=1e-5)
         np.testing.assert_allclose(answer["score"][user], predicted[found], atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [pipeline.SMALL, 0])
+def test_a_model_that_asks_for_it_is_trained_beside_the_others_where_data_is_small(
+    monkeypatch: pytest.MonkeyPatch, tiny_version: Tiny, rows: int
+) -> None:
+    """Each of the two waits for the other: both end only where they run at the same time."""
+    both = threading.Barrier(2, timeout=30 if rows else 0.1)
+
+    def train(*_: object, **__: object) -> Factorized:
+        both.wait()
+        return tiny_version.model
+
+    origins = []
+    for name in ("alone", "beside"):
+        monkeypatch.setitem(
+            MODELS, name, Model(summary="", recipes={"own": Config()}, train=train, aside=name == "beside")
+        )
+        origins.append(pipeline.Origin(model=name, recipe="own", config=Config(), seed=0, data="made up"))
+    monkeypatch.setattr(pipeline, "SMALL", rows)
+    trained = pipeline.train_each(origins, tiny_version.interactions, during=nullcontext)
+    if rows:
+        assert [origin for origin, _ in trained] == origins
+    else:
+        with pytest.raises(threading.BrokenBarrierError):
+            next(trained)
 
 
 def test_training_again_with_the_same_seed_gives_the_same_model_to_the_bit() -> None:
