@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import tensorflow as tf
@@ -64,4 +66,21 @@ def pairs(interactions: Interactions, *, batch: int, half_life: float, seed: int
 def fit(model: tf.keras.Model, data: tf.data.Dataset, *, epochs: int, on_epoch: OnEpoch) -> None:
     """Run Keras' training loop and report the loss of each epoch."""
     report = tf.keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: on_epoch(epoch + 1, logs["loss"]))
-    model.fit(data, epochs=epochs, verbose=0, callbacks=[report])
+    with _as_written():
+        model.fit(data, epochs=epochs, verbose=0, callbacks=[report])
+
+
+@contextmanager
+def _as_written() -> Iterator[None]:
+    """Have TensorFlow run the graphs of a training as they are written.
+
+    Where a step's tensors pass 200 MB, its rewriter turns sums into additions to one temporary variable, in the order
+    in which threads come: no seed repeats that, and at times the variable "already exists" and the training ends
+    (tensorflow/tensorflow#23780). There is no switch for this rewriting alone, and no step is faster for the others.
+    """
+    before = tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False)
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": before})

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pytest
+import tensorflow as tf
 
 from export.data.interactions import Interactions
 from export.models.two_tower import TwoTowerConfig, train
-from export.towers.config import CATALOGUE
+from export.towers.config import BATCH, CATALOGUE
 from export.towers.retriever import momentum
 from export.waist.factorized import quiet
 
@@ -36,3 +37,17 @@ def test_what_is_kept_is_the_moving_average_where_one_is_asked_for() -> None:
     last, half, most = (vectors(averaging) for averaging in (0.0, 0.5, 0.99))
     assert np.abs(half - last).max() > 0.01
     np.testing.assert_array_equal(most, half)
+
+
+@pytest.mark.parametrize("loss", [BATCH, CATALOGUE])
+def test_while_it_is_trained_no_sum_is_rewritten_to_one_that_threads_race_for(loss: str) -> None:
+    """Rewritten, a training of a size that no test has never repeats, and may fail: so the switch is looked at."""
+    off: list[bool] = []
+
+    def look(*_: object) -> None:
+        off.append(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))
+
+    some = Interactions.from_ids(["u1", "u2", "u2"], ["i1", "i1", "i2"])
+    train(some, TwoTowerConfig(loss=loss, embedding=4, epochs=2, batch=2), seed=1, on_epoch=look)
+    look()
+    assert off == [True, True, False]
