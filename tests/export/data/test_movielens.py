@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tensorflow_datasets as tfds
 
 from export.data import mirror, movielens
 from serving.errors import Failure
@@ -52,7 +53,7 @@ def copy(prepared: Path, folder: Path) -> Path:
 
 
 def test_the_data_is_movielens_100k(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TFDS_DATA_DIR", str(prepared))
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(prepared))  # read from TFDS_DATA_DIR, once in a process
     found = movielens.load("100k")
     assert (len(found), len(found.users), len(found.items)) == (100_000, 943, 1_664)
     fargo = found.items.tolist().index("Fargo (1996)")
