@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -18,10 +20,18 @@ Advance = Callable[[str], None]
 _LINES = 10
 """Plain lines of one step at the most: a log is no place for 200 epochs."""
 
+WIDE = 180
+"""Columns of text where standard output is no terminal: every figure of every table fits."""
+
 _console = Console(stderr=True, highlight=False)
 _lock = threading.Lock()
 _shown: list[Progress] = []
 """The live display of all steps that are under way, once for each: a terminal has room for one display."""
+
+
+def page() -> Console:
+    """Give what tables are printed on, to stdout: as wide as the terminal, or as COLUMNS has it, and else WIDE."""
+    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
 
 
 @contextmanager

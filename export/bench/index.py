@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
-from rich.console import Console
 from rich.table import Table
 
 from export.graph.index import BlockBruteForce
@@ -24,7 +23,7 @@ from export.graph.plan import Plan, decide
 from export.graph.query import table
 from export.graph.scan import ScanBruteForce
 from export.graph.turn import Turn
-from export.progress import say
+from export.progress import page, say
 from export.quality.timing import medians
 from export.waist.factorized import Factorized
 from serving.contract import DEFAULT_K
@@ -163,7 +162,7 @@ def print_bench(models: Iterable[Factorized], title: str) -> None:
             for queries in QUERIES:
                 say(f"measuring {len(model.vectors):,} items, {queries} queries, k = {k}")
                 made.add_row(*_cells(contest.measure(queries=queries, k=min(k, len(model.vectors))), plan))
-    Console(width=None if Console().is_terminal else 160).print(made)
+    page().print(made)
 
 
 def _cells(m: Measured, plan: Plan | None) -> list[str]:

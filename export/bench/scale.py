@@ -11,13 +11,12 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from export import forecast
 from export.bench import generated
 from export.bench.generated import Size
-from export.progress import say
+from export.progress import page, say
 
 ROWS = (100_000, 1_000_000, 5_000_000, 25_000_000)
 STEPS = ("read", "train", "export", "prove")
@@ -38,7 +37,7 @@ def measure(model: str, sizes: Sequence[Size], *, seed: int, json_file: Path | N
             results.append({"model": model, **run(model, Path(folder), seed=seed)})
         if json_file:
             json_file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    Console(width=None if Console().is_terminal else 160).print(table(model, results))
+    page().print(table(model, results))
 
 
 def run(model: str, folder: Path, *, seed: int) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
+from export.progress import page
 from export.publishing.agreement import Arrays
 from export.publishing.twin import twin
 from export.quality.timing import medians
@@ -63,7 +63,7 @@ def print_bench(versions: Sequence[Path]) -> None:
         for m in measure(version):
             times = [f"{1e6 * m.twin:.1f}", f"{1e6 * m.session:.1f}", f"{m.session / m.twin:.2f}"]
             table.add_row(f"{version.parent.name}/{version.name}", m.signature, *times)
-    Console().print(table)
+    page().print(table)
 
 
 def _first_row(request: serving_pb2.PredictRequest) -> Arrays:

@@ -19,7 +19,7 @@ from rich.console import Console
 from export import forecast, pipeline
 from export.data.interactions import Interactions
 from export.models.registry import MODELS
-from export.progress import bar, say
+from export.progress import bar, page, say
 from export.publishing.recorded_figures import BASELINE
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
@@ -31,9 +31,6 @@ from serving.errors import Failure
 
 BLOCK = 65536
 """Bytes that are written to find out whether a folder is full."""
-
-WIDE = 180
-"""Columns of text where standard output is no terminal: every figure fits."""
 
 
 def measure(
@@ -79,7 +76,7 @@ def measure(
 
 
 def _print(protocol: str, runs: list[Run]) -> None:
-    console = Console(width=None if os.isatty(1) else WIDE)
+    console = page()
     table, left_out = leaderboard.table(protocol, runs, width=console.width)
     console.print(table)
     if left_out:

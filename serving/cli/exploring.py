@@ -6,8 +6,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from serving.explore.upstream import Upstream
 
 LINUX_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
@@ -41,10 +45,12 @@ def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], por
     if not folder.is_dir() and (url is None or models is not None):
         raise Failure(f"{folder} is no folder: train models with `triptych train`, or name a running server with --url")
     with serving(folder) if url is None else nullcontext(url) as server:
-        explorer = Explorer(upstream=Upstream(server), folder=folder if folder.is_dir() else None, given=given)
+        upstream = Upstream(server)
+        explorer = Explorer(upstream=upstream, folder=folder if folder.is_dir() else None, given=given)
         with listen(explorer, port) as page:
             address = f"http://127.0.0.1:{page.server_address[1]}/"
             click.echo(f"the page is at {address} and asks {server}; Ctrl-C ends it")
+            _say_if_away(upstream)
             if open_it and _has_screen():
                 webbrowser.open(address)
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # through `serving`, which ends its server
@@ -52,6 +58,16 @@ def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], por
                 page.serve_forever()
             except KeyboardInterrupt:
                 click.echo()
+
+
+def _say_if_away(upstream: Upstream) -> None:
+    """Tell in the terminal too, and not on the page alone, that nobody answers there, or not yet."""
+    from serving.errors import Failure
+
+    try:
+        upstream.ask("GET", "/")
+    except Failure as failure:
+        click.echo(f"triptych: {failure}; the page asks it again each time", err=True)
 
 
 def _has_screen() -> bool:

@@ -20,6 +20,9 @@ def print_ranking(answer: Ranked, *, title: str) -> None:
     if answer.known is False and not answer.items:
         console.print("The model knows neither this user nor what is popular: there is nothing to show.")
         return
+    if not answer.items:
+        console.print("No item is left: none has all the tags, or is among those given and not left out.")
+        return
     if answer.known is False:
         console.print("The model does not know this user: these are the most popular items.")
     console.print(table)

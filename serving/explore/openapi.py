@@ -21,8 +21,8 @@ _TYPES: dict[str, Json] = {
 }
 
 
-def document() -> Json:
-    """Return the document."""
+def document(server: str = "http://127.0.0.1:8501") -> Json:
+    """Return the document, of a server at this address."""
     which = {
         "": [],
         "/versions/{version}": [_parameter("version", "integer")],
@@ -41,7 +41,7 @@ def document() -> Json:
             "version": str(contract.VERSION),
             "summary": "Recommenders behind TensorFlow Serving's REST API: one contract, the same for all models.",
         },
-        "servers": [{"url": "http://127.0.0.1:8501"}],
+        "servers": [{"url": server}],
         "paths": paths,
         "components": {"schemas": _schemas()},
     }

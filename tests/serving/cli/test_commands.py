@@ -121,7 +121,9 @@ def test_recommend_ranks_only_among_the_items_of_a_file_and_those_of_all_tags(se
     assert [each["item"] for each in found] == [ITEMS[1], ITEMS[5]]
     both = ("--tag", "genre:Horror", "--tag", "year:1979")
     assert [each["item"] for each in json.loads(run("recommend", *options, *both).stdout)["ranking"]] == [ITEMS[0]]
-    assert json.loads(run("recommend", *options, "--tag", "genre:Comedy", *both).stdout)["ranking"] == []
+    nothing = [*options, "--tag", "genre:Comedy", *both]
+    assert json.loads(run("recommend", *nothing).stdout)["ranking"] == []
+    assert run("recommend", *(each for each in nothing if each != "--json")).stdout.startswith("No item is left: ")
 
 
 @pytest.mark.parametrize(

@@ -35,10 +35,11 @@ def post(url: str, body: object) -> Any:
         return json.load(reply)
 
 
-def test_the_document_is_valid_and_the_page_serves_it(page_at):
+def test_the_document_is_valid_and_the_page_serves_it_for_the_server_that_it_asks(page_at, server):
     validate(openapi.document())
     with urllib.request.urlopen(f"{page_at}/openapi.json", timeout=20) as reply:
-        assert json.load(reply) == openapi.document()
+        assert json.load(reply) == openapi.document(server)
+    assert openapi.document(server)["servers"] == [{"url": server}]
 
 
 @pytest.mark.parametrize("name", contract.SIGNATURES)

@@ -111,6 +111,15 @@ def test_without_url_it_serves_the_folder_itself_and_leaves_nothing_running(fold
         assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
+def test_that_no_server_answers_is_told_in_the_terminal_too(unused_port):
+    url = f"http://127.0.0.1:{unused_port}"
+    with explore("--url", url) as (running, _):
+        said = running.stderr.readline()
+    assert said == (
+        f"triptych: no server answers at {url}: start one with `triptych serve`; the page asks it again each time\n"
+    )
+
+
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "export.cli", "explore", "--no-open", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
