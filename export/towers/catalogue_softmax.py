@@ -35,6 +35,9 @@ FAR = 60.0
 Columns = Callable[..., tf.Tensor]
 """Gives the vectors of `[n]` items, or of all, the bias as their last component: `[n, d + 1]`."""
 
+Cost = Callable[[tf.Tensor], tf.Tensor]
+"""Gives what the weights of `[n]` items cost beside their part in the loss, as their length does: `[n]`."""
+
 
 class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
     """A retrieval task whose candidates are the whole catalogue.
@@ -46,32 +49,46 @@ class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
 
     Attributes:
         drawn: items drawn in a step; 0: none, all count.
-        l2: where items are drawn, weight of the mean squared length of all items' first ``width`` components; the
-            tower's own regularizer would weigh items by how often they are drawn.
     """
 
-    def __init__(self, popularity: Ints, *, drawn: int, l2: float = 0.0, width: int = 0) -> None:
+    def __init__(self, popularity: Ints, *, drawn: int) -> None:
         super().__init__()
-        self.size, self.drawn, self.l2, self.width = len(popularity), drawn, l2, width
-        self.popularity = np.maximum(popularity, 1).tolist()
+        self.size, self.drawn = len(popularity), drawn
+        self.popularity = np.maximum(popularity, 1)  # an array: TensorFlow would track each of a list
 
     def __call__(
-        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, weight: tf.Tensor
+        self,
+        queries: tf.Tensor,
+        columns: Columns,
+        items: tf.Tensor,
+        wanted: tf.Tensor,
+        weight: tf.Tensor,
+        *,
+        cost: Cost | None = None,
     ) -> tf.Tensor:
-        """Compute the loss of `[b, d]` users with `[b, m]` items, wanted and given, and their weights: a scalar."""
+        """Compute the loss of `[b, d]` users with `[b, m]` items, wanted and given, and their weights: a scalar.
+
+        Where items are drawn, they stand for all in the mean ``cost`` of an item too, so that no step goes over all.
+        """
         queries = tf.concat([queries, tf.ones_like(queries[:, :1])], axis=1)
         share = tf.where(wanted, weight, 0.0)
         count = tf.reduce_sum(share, axis=1)
         share = tf.boolean_mask(tf.math.divide_no_nan(share, tf.expand_dims(count, 1)), wanted)
-        missed = self._missed_of_drawn if self.drawn else self._missed
-        of_users, length = missed(queries, columns, items, wanted, share)
+        if self.drawn:
+            drawn, expected = self._draw()
+            of_users = self._missed_of_drawn(queries, columns, items, wanted, share, drawn, expected)
+        else:
+            of_users = self._missed(queries, columns, items, wanted, share)
         root = tf.sqrt(count)
-        return tf.math.divide_no_nan(tf.reduce_sum(root * of_users), tf.reduce_sum(root)) + length
+        loss = tf.math.divide_no_nan(tf.reduce_sum(root * of_users), tf.reduce_sum(root))
+        if self.drawn and cost:
+            loss += tf.reduce_sum(cost(drawn) / expected) / self.size
+        return loss
 
     def _missed(
         self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, share: tf.Tensor
-    ) -> tuple[tf.Tensor, float]:
-        """Compute the mean of what each user's wanted items miss of certainty, in logarithms: `[b]`; and 0.
+    ) -> tf.Tensor:
+        """Compute the mean of what each user's wanted items miss of certainty, in logarithms: `[b]`.
 
         ``share`` is `[n]`: the weight of each that is wanted, row by row, in the mean of its user.
         """
@@ -80,27 +97,35 @@ class CatalogueSoftmax(tf.Module, tfrs.tasks.Task):
         scores = tf.tensor_scatter_nd_sub(scores, tf.stack([row, item], axis=1), tf.fill(tf.shape(row), OUT))
         row, item = cells(items, wanted)
         labels = tf.scatter_nd(tf.stack([row, item], axis=1), share, tf.shape(scores))
-        return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=scores), 0.0
+        return tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=scores)
+
+    def _draw(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Draw items, each once, and say how often each was to be expected: twice `[drawn]`."""
+        drawn, _, expected = tf.random.fixed_unigram_candidate_sampler(
+            [[0]], 1, self.drawn, True, self.size, unigrams=self.popularity.tolist(), distortion=DISTORTION
+        )
+        return tf.cast(drawn, tf.int32), expected
 
     def _missed_of_drawn(
-        self, queries: tf.Tensor, columns: Columns, items: tf.Tensor, wanted: tf.Tensor, share: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Estimate the same: `[b]`; and what the length of all items' vectors costs, which those drawn stand for."""
-        drawn, _, expected = tf.random.fixed_unigram_candidate_sampler(
-            [[0]], 1, self.drawn, True, self.size, unigrams=self.popularity, distortion=DISTORTION
-        )
-        drawn = tf.cast(drawn, tf.int32)
+        self,
+        queries: tf.Tensor,
+        columns: Columns,
+        items: tf.Tensor,
+        wanted: tf.Tensor,
+        share: tf.Tensor,
+        drawn: tf.Tensor,
+        expected: tf.Tensor,
+    ) -> tf.Tensor:
+        """Estimate the same: `[b]`."""
         row, item = cells(items, wanted)
         vectors = columns(tf.concat([drawn, item], axis=0))
-        squares = tf.reduce_sum(tf.square(vectors[: self.drawn, : self.width]), axis=1)
-        length = self.l2 / self.size * tf.reduce_sum(squares / expected)
         others = tf.linalg.matmul(queries, vectors[: self.drawn], transpose_b=True) - tf.math.log(expected)
         others = tf.reduce_logsumexp(others - OUT * self._among(items, drawn), axis=1)
         mine = tf.reduce_sum(tf.gather(queries, row) * vectors[self.drawn :], axis=1)
         beside = tf.exp(tf.minimum(mine - tf.gather(others, row), FAR))
         users = tf.shape(queries)[0]
         whole = others + tf.math.log1p(tf.math.unsorted_segment_sum(beside, row, users))
-        return whole - tf.math.unsorted_segment_sum(share * mine, row, users), length
+        return whole - tf.math.unsorted_segment_sum(share * mine, row, users)
 
     def _among(self, items: tf.Tensor, drawn: tf.Tensor) -> tf.Tensor:
         """Mark which of the drawn each user has, given or wanted: `[b, drawn]` zeros and ones."""

@@ -11,6 +11,9 @@ import tensorflow as tf
 from export.data.interactions import Interactions
 from export.waist.factorized import OnEpoch
 
+NAMES = 65_536
+"""Names that are taken into a vocabulary at a time; Keras' own 32 take 100 s of a million."""
+
 
 def seed_everything(seed: int) -> None:
     """Make what follows repeat to the bit: Python, numpy, TensorFlow, and the order in which its threads add up."""
@@ -32,7 +35,7 @@ class Tower(tf.keras.Model):
         super().__init__()
         self.width = hidden or embedding
         self.lookup = tf.keras.layers.StringLookup(mask_token=None)  # place 0 is any id that is not among the names
-        self.lookup.adapt(tf.constant(names))
+        self.lookup.adapt(tf.data.Dataset.from_tensor_slices(names).batch(NAMES))
         length = tf.keras.regularizers.L2(l2) if l2 else None  # Keras divides what an activity costs by the batch
         size, no_dense = self.lookup.vocabulary_size(), not hidden
         embed = tf.keras.layers.Embedding(size, embedding, activity_regularizer=length if no_dense else None)

@@ -25,14 +25,19 @@ class HistoryTower(tf.keras.Model):
     The sum is divided by the root of the number of items: long histories count for more than short ones, but not by as
     much as they are longer.
 
+    With ``lazily`` nothing goes over all embeddings: what is gathered has a gradient of its rows alone.
+
     Attributes:
         identity: the id's tower, `[b]` user ids -> `[b, d]`.
         wide: columns of the history that are appended to the vector as they are, divided alike; none: an empty list.
     """
 
-    def __init__(self, identity: Tower, *, items: int, dropout: float, l2: float, wide: Ints) -> None:
+    def __init__(
+        self, identity: Tower, *, items: int, dropout: float, l2: float, wide: Ints, lazily: bool = False
+    ) -> None:
         super().__init__()
-        self.identity, self.size, self.l2, self.wide = identity, items, l2, tf.constant(wide, tf.int32)
+        self.identity, self.size, self.l2, self.lazily = identity, items, l2, lazily
+        self.wide = tf.constant(wide, tf.int32)
         start = tf.keras.initializers.GlorotUniform()([items, identity.width])
         self.embeddings, self.bias = tf.Variable(start), tf.Variable(tf.zeros(identity.width))
         slot = np.full(items, len(wide), np.int32)
@@ -52,11 +57,15 @@ class HistoryTower(tf.keras.Model):
         count, whole = (tf.reduce_sum(tf.cast(some, tf.float32), axis=1, keepdims=True) for some in (given, held))
         weight = tf.sqrt(whole) / tf.maximum(count, 1.0)
         row, item = cells(items, given)
-        summed = tf.sparse.segment_sum(self.embeddings, item, row, num_segments=tf.shape(items)[0])
+        users = tf.shape(items)[0]
+        if self.lazily:
+            summed = tf.math.unsorted_segment_sum(tf.gather(self.embeddings, item), row, users)
+        else:
+            summed = tf.sparse.segment_sum(self.embeddings, item, row, num_segments=users)
         deep = self.dropout(self.identity(user_id) + weight * summed + self.bias, training=True)
         if not self.wide.shape[0]:
             return deep
-        slots = tf.zeros([tf.shape(items)[0], self.wide.shape[0] + 1])
+        slots = tf.zeros([users, self.wide.shape[0] + 1])
         at = tf.stack([row, tf.gather(self.slot, item)], axis=1)
         seen = tf.tensor_scatter_nd_update(slots, at, tf.ones_like(row, tf.float32))
         return tf.concat([deep, weight * seen[:, :-1]], axis=1)

@@ -17,6 +17,7 @@ from export.towers import fitting
 from export.towers.catalogue_softmax import CatalogueSoftmax
 from export.towers.config import BATCH, TowersConfig
 from export.towers.history import HistoryTower
+from export.towers.lazy_adam import LazyAdam
 from export.towers.partition import Parts, partitions
 from export.towers.wide_part import WidePart
 from export.waist.factorized import Factorized, OnEpoch
@@ -49,11 +50,17 @@ class Retriever(tfrs.Model):
             self.task = tfrs.tasks.Retrieval(metrics=metrics)
             return
         drawn = config.drawn(len(interactions.items))
-        self.task = CatalogueSoftmax(interactions.popularity(), drawn=drawn, l2=config.l2, width=towers[1].width)
+        self.task = CatalogueSoftmax(interactions.popularity(), drawn=drawn)
         self.places = self.item_tower.lookup(self.items)
         self.wide_part, columns = wide_part, wide_part.columns if wide_part else np.zeros(0, np.int64)
-        items = len(interactions.items)
-        self.user_tower = HistoryTower(towers[0], items=items, dropout=config.dropout, l2=config.l2, wide=columns)
+        self.user_tower = HistoryTower(
+            towers[0],
+            items=len(interactions.items),
+            dropout=config.dropout,
+            l2=config.l2,
+            wide=columns,
+            lazily=drawn > 0,
+        )
         self.item_bias = tf.Variable(np.log1p(interactions.popularity()).astype(np.float32))
         self.wide = tf.Variable(wide_part.start) if wide_part else None
 
@@ -68,9 +75,22 @@ class Retriever(tfrs.Model):
         queries = self.user_tower.read(inputs["user_id"], inputs["items"], inputs["wanted"])
         if self.wide_part:
             queries = self.wide_part.mask(queries)
-        loss = self.task(queries, self.columns, inputs["items"], inputs["wanted"], inputs["weight"])
+        loss = self.task(
+            queries, self.columns, inputs["items"], inputs["wanted"], inputs["weight"], cost=self.item_cost
+        )
+        if self.task.drawn:
+            return loss
         loss += self.user_tower.distance()
         return loss + self.wide_part.distance(self.wide) if self.wide_part else loss
+
+    def item_cost(self, items: tf.Tensor) -> tf.Tensor:
+        """Compute what `[n]` items cost by their weights' length, and by what the wide ones have moved: `[n]`."""
+        kept = self.item_tower.embed(tf.gather(self.places, items)), tf.gather(self.user_tower.embeddings, items)
+        cost = self.user_tower.l2 * tf.reduce_sum(tf.square(tf.concat(kept, axis=1)), axis=1)
+        if self.wide_part is None:
+            return cost
+        moved = tf.gather(self.wide, items) - tf.gather(self.wide_part.start, items)
+        return cost + self.wide_part.l2 * tf.reduce_sum(tf.square(moved), axis=1)
 
     def vectors(self) -> tf.Tensor:
         """Compute the vectors of all items: `[n_items, d + wide]`."""
@@ -113,8 +133,8 @@ def train(
             user_biases=users,
         )
     averaging = momentum(config.averaging, steps=epochs * config.steps_a_pass(**size))
-    adam = tf.keras.optimizers.Adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging)
-    model.compile(optimizer=adam)
+    adam = LazyAdam if config.drawn(len(interactions.items)) else tf.keras.optimizers.Adam
+    model.compile(optimizer=adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging))
     parts = Parts(
         batch=config.batch, dropout=config.dropout, future=config.future, half_life=config.half_life, seed=seed
     )
