@@ -7,6 +7,7 @@ whoever asks the twin first checks what the SavedModel refuses: ``k`` below 1, a
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
@@ -73,14 +74,16 @@ def twin(folder: Path) -> Answer:
 
 def _convert(loaded: Any, name: str) -> onnx.ModelProto:
     """Convert one signature of a loaded SavedModel; inputs and outputs are named and ordered as in the contract."""
-    tf_loader, process_tf_graph = _tf2onnx()
+    tf_loader, tf_utils, process_tf_graph = _tf2onnx()
     function, wanted = loaded.signatures[name], SIGNATURES[name]
     # A loaded function takes and gives tensors in the order of their names; its variables follow its inputs.
     fed = dict(zip(sorted(wanted.inputs), (tensor.name for tensor in function.inputs), strict=False))
     got = dict(zip(sorted(wanted.outputs), (tensor.name for tensor in function.outputs), strict=True))
     inputs, outputs = [fed[key] for key in wanted.inputs], [got[key] for key in wanted.outputs]
+    gc.collect()  # the graphs of the signature before, each with all constants, which refer to themselves
     with _no_stderr():
         frozen, tables = tf_loader.from_trackable(loaded, function, inputs, outputs, large_model=False)
+    large = tf_utils.compress_graph_def(frozen)  # out of the graph, or each step of the conversion would copy them
     with tf.Graph().as_default() as graph:
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
@@ -91,6 +94,7 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
             tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
             | {got[key]: twin_output(name, key) for key in wanted.outputs},
             initialized_tables=tables,
+            const_node_values=large,
             shape_override=look_up_shapes(graph),
             custom_rewriter=REWRITERS,
         )
@@ -102,7 +106,7 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
 def _tf2onnx() -> tuple[Any, Any]:
     """Import what converts, late: it takes half a second, and sets logging and TensorFlow's log level for everyone."""
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
-    from tf2onnx import tf_loader
+    from tf2onnx import tf_loader, tf_utils
     from tf2onnx.tfonnx import process_tf_graph
 
     if level is None:
@@ -110,7 +114,7 @@ def _tf2onnx() -> tuple[Any, Any]:
     else:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = level
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    return tf_loader, process_tf_graph
+    return tf_loader, tf_utils, process_tf_graph
 
 
 @contextmanager

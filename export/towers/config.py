@@ -10,7 +10,7 @@ from export.waist.model import Bounds
 BATCH, CATALOGUE = LOSSES = "batch", "catalogue"
 """What the softmax of the two TFRS models runs over: see ``export.towers.retriever``."""
 
-EXACT = 100_000
+EXACT = 50_000
 """Items up to which the softmax over the catalogue is exact, unless ``candidates`` says otherwise."""
 
 DRAWN = 8192
@@ -29,7 +29,7 @@ class TowersConfig(Config):
     dropout: float = hyper(0.0, "share of a history, of ids and of components hidden in a step", least=0.0, below=1.0)
     future: float = hyper(0.0, "share of users parted by time, not at random", least=0.0, below=1.0)
     l2: float = hyper(0.0, "weight of the embeddings' mean squared length", least=0.0)
-    candidates: int = hyper(0, "items drawn for the catalogue loss; 0: all, up to 100,000, else 8,192", least=0)
+    candidates: int = hyper(0, "items drawn for the catalogue loss; 0: all, up to 50,000, else 8,192", least=0)
     half_life: float = hyper(0.0, HALF_LIFE, least=0.0)
     steps: int = hyper(8000, "most steps of the training: passes that would exceed them are left out", least=1)
     averaging: float = hyper(
