@@ -25,8 +25,8 @@ A_ROW = 150
 """Bytes for each interaction: indexed, sorted, partitioned, and kept to be left out."""
 
 COPIES = 30
-"""Times each weight is held at the most: not in the training, where it is five times, but in the converter to ONNX, which
-reads and writes a graph with all its constants at each of its steps. Measured from 42,000 to 1,000,000 names."""
+"""Times each weight is held at the most: not in the training, where it is five times, but in the converter to ONNX,
+which reads and writes a graph with all its constants in each of its steps. Measured with up to 1,000,000 items."""
 
 ROWS = 5
 """Times the scores of a batch are held in a step."""

@@ -103,7 +103,7 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
     return converted.make_model(name)
 
 
-def _tf2onnx() -> tuple[Any, Any]:
+def _tf2onnx() -> tuple[Any, Any, Any]:
     """Import what converts, late: it takes half a second, and sets logging and TensorFlow's log level for everyone."""
     level = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
     from tf2onnx import tf_loader, tf_utils
