@@ -19,10 +19,12 @@ from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
+import numpy as np
 import onnx
 import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
+from export.data.interactions import Ints, Names
 from export.graph.conversion import REWRITERS, look_up_shapes
 from export.publishing.agreement import Answer, Arrays
 from serving.contract import SIGNATURES, twin_output
@@ -93,7 +95,7 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
             output_names=outputs,
             tensors_to_rename=dict(zip(inputs, wanted.inputs, strict=True))
             | {got[key]: twin_output(name, key) for key in wanted.outputs},
-            initialized_tables=tables,
+            initialized_tables={table: _in_order(*pairs) for table, pairs in tables.items()},
             const_node_values=large,
             shape_override=look_up_shapes(graph),
             custom_rewriter=REWRITERS,
@@ -101,6 +103,12 @@ def _convert(loaded: Any, name: str) -> onnx.ModelProto:
     # Not through tf2onnx's optimizer: it doubles the time, takes ten gigabytes for 200,000 items, and what it finds
     # ONNX Runtime finds again when it loads the graph, which then takes at most a tenth longer to run.
     return converted.make_model(name)
+
+
+def _in_order(keys: Names, values: Ints) -> tuple[Names, Ints]:
+    """Sort a table by what it gives: TensorFlow hands it out in an order that no two processes share."""
+    order = np.argsort(values, kind="stable")
+    return keys[order], values[order]
 
 
 def _tf2onnx() -> tuple[Any, Any, Any]:

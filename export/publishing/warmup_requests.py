@@ -32,7 +32,7 @@ def write_warmup(version: Path, model: str, interactions: Interactions) -> None:
             request.model_spec.name, request.model_spec.signature_name = model, signature
             for name, value in inputs.items():
                 request.inputs[name].MergeFromString(tf.make_tensor_proto(value).SerializeToString())
-            records.write(log.SerializeToString())
+            records.write(log.SerializeToString(deterministic=True))
 
 
 def _requests(interactions: Interactions) -> dict[str, Arrays]:

@@ -60,6 +60,15 @@ def test_only_similar_has_an_output_that_is_called_otherwise():
     assert renamed == {("similar", "item")}
 
 
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_names_stand_in_the_order_of_their_places_so_that_the_same_seed_gives_the_same_file(signature, tiny_version):
+    """TensorFlow hands a table out in an order that no two processes share."""
+    tables = [node for node in graph(tiny_version, signature).graph.node if node.op_type == "CategoryMapper"]
+    places = [list(value.ints) for node in tables for value in node.attribute if value.name == "cats_int64s"]
+    assert places == [sorted(each) for each in places]
+    assert tables
+
+
 def test_weights_are_on_disk_once_for_all_signatures(tiny_version):
     places, tensors = set(), 0
     for signature in SIGNATURES:
