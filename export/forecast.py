@@ -69,8 +69,7 @@ def needs(config: Any, *, rows: int, users: int, items: int) -> float:
     """Estimate the bytes that training, exporting and proving a model take."""
     wide = getattr(config, "wide", 0)
     weights = config.vector_width() * (users + 2 * items) + wide * (users + items)
-    scores = ROWS * config.batch * min(items, 50_000) if hasattr(config, "batch") else 0
-    return LEAST + A_ROW * rows + 4 * (COPIES * weights + scores)
+    return LEAST + A_ROW * rows + 4 * (COPIES * weights + ROWS * config.scores(items))
 
 
 def available() -> float:

@@ -31,7 +31,7 @@ _shown: list[Progress] = []
 
 def page() -> Console:
     """Give what tables are printed on, to stdout: as wide as the terminal, or as COLUMNS has it, and else WIDE."""
-    return Console(width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE)
+    return Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else WIDE)
 
 
 @contextmanager

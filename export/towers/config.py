@@ -46,8 +46,14 @@ class TowersConfig(Config):
 
     def drawn(self, items: int) -> int:
         """Say how many of so many items the catalogue loss draws in a step; 0: none, it takes all."""
+        if self.loss == BATCH:
+            return 0
         drawn = self.candidates or (DRAWN if items > EXACT else 0)
         return drawn if drawn < items else 0
+
+    def scores(self, items: int) -> int:
+        """Count the scores of a step: of each in the batch with the batch, or with all items or those drawn."""
+        return self.batch * (self.batch if self.loss == BATCH else self.drawn(items) or items)
 
     def items_l2(self, items: int) -> float:
         """Say what ``l2`` is in the tower of so many items: nothing where they are drawn, the loss weighs them then."""

@@ -74,6 +74,10 @@ class HistoryTower(tf.keras.Model):
         """Compute what the length of the embeddings costs: a scalar."""
         return self.l2 / self.size * tf.reduce_sum(tf.square(self.embeddings))
 
+    def cost(self, items: tf.Tensor) -> tf.Tensor:
+        """Compute what `[n]` items have in the distance, which is the mean over all: `[n]`."""
+        return self.l2 * tf.reduce_sum(tf.square(tf.gather(self.embeddings, items)), axis=1)
+
     def user_vectors(self, interactions: Interactions) -> Floats:
         """Compute the vectors of all users from all that they have: `[n_users, d + wide]`."""
         offsets, items = interactions.histories()

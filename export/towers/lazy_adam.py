@@ -17,6 +17,10 @@ class LazyAdam(tf.keras.optimizers.Adam):
     not change is known beforehand, so that a row's is brought up to date when the row is met again, and at the end.
     """
 
+    def __init__(self, learning_rate: float, *, use_ema: bool = False, ema_momentum: float = 0.99) -> None:
+        """Take what is heeded of Keras' options, and no other."""
+        super().__init__(learning_rate, use_ema=use_ema, ema_momentum=ema_momentum)
+
     def build(self, var_list: Sequence[tf.Variable]) -> None:
         """Create the moments, the averages, and the step in which a row was last brought up to date."""
         if not getattr(self, "_built", False):

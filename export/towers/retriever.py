@@ -75,22 +75,18 @@ class Retriever(tfrs.Model):
         queries = self.user_tower.read(inputs["user_id"], inputs["items"], inputs["wanted"])
         if self.wide_part:
             queries = self.wide_part.mask(queries)
-        loss = self.task(
-            queries, self.columns, inputs["items"], inputs["wanted"], inputs["weight"], cost=self.item_cost
-        )
+        given = queries, self.columns, inputs["items"], inputs["wanted"], inputs["weight"]
         if self.task.drawn:
-            return loss
+            return self.task(*given, cost=self.cost)
+        loss = self.task(*given)
         loss += self.user_tower.distance()
         return loss + self.wide_part.distance(self.wide) if self.wide_part else loss
 
-    def item_cost(self, items: tf.Tensor) -> tf.Tensor:
+    def cost(self, items: tf.Tensor) -> tf.Tensor:
         """Compute what `[n]` items cost by their weights' length, and by what the wide ones have moved: `[n]`."""
-        kept = self.item_tower.embed(tf.gather(self.places, items)), tf.gather(self.user_tower.embeddings, items)
-        cost = self.user_tower.l2 * tf.reduce_sum(tf.square(tf.concat(kept, axis=1)), axis=1)
-        if self.wide_part is None:
-            return cost
-        moved = tf.gather(self.wide, items) - tf.gather(self.wide_part.start, items)
-        return cost + self.wide_part.l2 * tf.reduce_sum(tf.square(moved), axis=1)
+        vectors = self.item_tower.embed(tf.gather(self.places, items))
+        cost = self.user_tower.l2 * tf.reduce_sum(tf.square(vectors), axis=1) + self.user_tower.cost(items)
+        return cost + self.wide_part.cost(self.wide, items) if self.wide_part else cost
 
     def vectors(self) -> tf.Tensor:
         """Compute the vectors of all items: `[n_items, d + wide]`."""
@@ -133,7 +129,7 @@ def train(
             user_biases=users,
         )
     averaging = momentum(config.averaging, steps=epochs * config.steps_a_pass(**size))
-    adam = LazyAdam if config.drawn(len(interactions.items)) else tf.keras.optimizers.Adam
+    adam = LazyAdam if model.task.drawn else tf.keras.optimizers.Adam
     model.compile(optimizer=adam(config.learning_rate, use_ema=averaging > 0, ema_momentum=averaging))
     parts = Parts(
         batch=config.batch, dropout=config.dropout, future=config.future, half_life=config.half_life, seed=seed

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 from scipy import sparse
 
@@ -29,13 +28,13 @@ class WidePart:
 
     Attributes:
         columns: `[wide]` indices of the items that are looked for in a history.
-        start: `[n_items, wide]` weights to start from, and to be held near.
+        start: `[n_items, wide]` weights to start from, and to be held near; a tensor, which no graph copies.
         l2: weight of the squared distance from the start, summed over an item's weights, mean over the items.
         hidden: share of the users of a step from whom the wide part is hidden.
     """
 
     columns: Ints
-    start: npt.NDArray[np.float32]
+    start: tf.Tensor
     l2: float
     hidden: float
 
@@ -48,6 +47,10 @@ class WidePart:
     def distance(self, weights: tf.Tensor) -> tf.Tensor:
         """Compute what it costs to be away from the start: a scalar."""
         return self.l2 / len(self.start) * tf.reduce_sum(tf.square(weights - self.start))
+
+    def cost(self, weights: tf.Tensor, items: tf.Tensor) -> tf.Tensor:
+        """Compute what `[n]` items have in the distance, which is the mean over all: `[n]`."""
+        return self.l2 * tf.reduce_sum(tf.square(tf.gather(weights, items) - tf.gather(self.start, items)), axis=1)
 
 
 def wide_part(
@@ -68,4 +71,4 @@ def wide_part(
     weights = inverse @ (some.T @ everything).toarray()
     own = weights[np.arange(len(columns)), columns] / np.diag(inverse)
     weights[:, columns] -= inverse * own  # the multiplier that brings an item's weight for itself to zero
-    return WidePart(columns=columns, start=(scale * weights.T).astype(np.float32), l2=l2, hidden=hidden)
+    return WidePart(columns=columns, start=tf.constant((scale * weights.T).astype(np.float32)), l2=l2, hidden=hidden)

@@ -54,6 +54,10 @@ class Config:
         """Count the steps of one pass: an interaction each, unless a model says otherwise."""
         return rows
 
+    def scores(self, items: int) -> int:
+        """Count the scores that a step holds at once, for the memory told beforehand: none, unless a model says so."""
+        return 0
+
     def vector_width(self) -> int:
         """Say how many components a vector will have, for the memory told beforehand; 64 where none is named."""
         return int(getattr(self, "components", 64))

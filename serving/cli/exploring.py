@@ -35,6 +35,7 @@ def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], por
     """
     import webbrowser
     from contextlib import nullcontext
+    from threading import Thread
 
     from serving.errors import Failure
     from serving.explore.own_server import serving
@@ -50,7 +51,7 @@ def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], por
         with listen(explorer, port) as page:
             address = f"http://127.0.0.1:{page.server_address[1]}/"
             click.echo(f"the page is at {address} and asks {server}; Ctrl-C ends it")
-            _say_if_away(upstream)
+            Thread(target=_say_if_away, args=(upstream,), daemon=True).start()
             if open_it and _has_screen():
                 webbrowser.open(address)
             signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # through `serving`, which ends its server

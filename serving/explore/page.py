@@ -105,7 +105,7 @@ class _Handler(BaseHTTPRequestHandler):
             name, kind = STATIC[url.path]
             self._send(HTTPStatus.OK, (files(__package__) / "static" / name).read_bytes(), f"{kind}; charset=utf-8")
         elif url.path == "/openapi.json":
-            self._json(HTTPStatus.OK, openapi.document(self.explorer.upstream.url))
+            self._json(HTTPStatus.OK, openapi.document(self.explorer.upstream.public))
         elif url.path in told:
             told[url.path]({key: values[-1] for key, values in parse_qs(url.query).items()})
         else:

@@ -34,7 +34,12 @@ class Reply:
 
 
 class Upstream:
-    """One server by its REST address; may be asked from several threads."""
+    """One server by its REST address; may be asked from several threads.
+
+    Attributes:
+        url: the address as it was given.
+        public: the same without a user and a password, to be shown.
+    """
 
     def __init__(self, url: str) -> None:
         """Prepare to ask ``http://HOST:PORT``; nothing is asked yet.
@@ -46,6 +51,7 @@ class Upstream:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise Failure(f"server {url!r}, expected http://HOST:PORT or https://HOST:PORT")
         self.url = url.rstrip("/")
+        self.public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
         self._session = requests.Session()
         # A proxy named in the environment cannot reach a server that listens on this machine's loopback only.
         self._session.trust_env = not is_loopback(url)
