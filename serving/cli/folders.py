@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -96,6 +97,9 @@ def label(
     from serving.config.labels import parse_changes
     from serving.config.rollout import Watched, move_labels
 
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # an exception, on which the file is put back
     watched = Watched(urls=urls, seconds=wait, say=lambda line: click.echo(printable(line), err=True)) if urls else None
     changed, further = move_labels(path, model, parse_changes(changes), models=models, watched=watched)
     labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -200,6 +201,24 @@ def test_a_version_that_does_not_come_leaves_the_file_as_it_was(models: Path) ->
         done = triptych("label", "m", "new=1", "--config", config, "--url", gone, "--wait", "0.1")
         assert "says: no answer (ConnectionError)" in done.stderr
         assert config.read_bytes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_ends_the_waiting_has_the_file_as_it_was(models: Path, tmp_path: Path, number: signal.Signals) -> None:
+    config = tmp_path / "models.config"
+    config.write_text(f'model_config_list {{ config {{ name: "m" base_path: "{models}/m" }} }}\n')
+    before = config.read_bytes()
+    command = [sys.executable, "-m", "export.cli", "label", "m", "new=1", "--config", str(config)]
+    command += ["--url", "http://127.0.0.1:9", "--wait", "60"]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "label new of m" not in running.stderr.readline():
+            assert running.poll() is None
+        assert config.read_bytes() != before
+        running.send_signal(number)
+        assert "Traceback" not in running.stderr.read()
+    assert running.returncode != 0
+    assert config.read_bytes() == before
 
 
 def test_a_roll_back_is_taken_up_under_load_and_no_request_fails(models: Path, answers: dict[int, Ranked]) -> None:
