@@ -19,7 +19,7 @@ from serving.errors import Failure
 
 
 def printed(*arguments: str) -> list[list[str]]:
-    done = CliRunner().invoke(app, ["bench", "index", *arguments], catch_exceptions=False)
+    done = CliRunner().invoke(app, ["bench", "index", *arguments], catch_exceptions=False, env={"COLUMNS": "160"})
     rows = [line.split("│")[1:-1] for line in done.output.splitlines() if line.startswith("│")]
     return [[cell.strip() for cell in row] for row in rows]
 
