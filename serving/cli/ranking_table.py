@@ -18,7 +18,7 @@ def print_ranking(answer: Ranked, *, title: str) -> None:
         table.add_row(str(place), Text(printable(item)), f"{score:.4f}")
     console = Console()
     if answer.known is False and not answer.items:
-        console.print("The model knows neither this user nor what is popular: there is nothing to show.")
+        console.print("The model does not know this user, and of what is popular nothing is left to show.")
         return
     if not answer.items:
         console.print("No item is left: none has all the tags, or is among those given and not left out.")

@@ -123,7 +123,9 @@ def test_recommend_ranks_only_among_the_items_of_a_file_and_those_of_all_tags(se
     assert [each["item"] for each in json.loads(run("recommend", *options, *both).stdout)["ranking"]] == [ITEMS[0]]
     nothing = [*options, "--tag", "genre:Comedy", *both]
     assert json.loads(run("recommend", *nothing).stdout)["ranking"] == []
-    assert run("recommend", *(each for each in nothing if each != "--json")).stdout.startswith("No item is left: ")
+    shown = [each for each in nothing if each != "--json"]
+    assert run("recommend", *shown).stdout.startswith("No item is left: ")
+    assert "of what is popular nothing is left" in run("recommend", *shown, "--user", "nobody").stdout
 
 
 @pytest.mark.parametrize(
