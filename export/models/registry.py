@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from importlib.metadata import Distribution, EntryPoint, entry_points
 
+from export.waist.config import Config
 from export.waist.model import NAME, Model
 from serving.errors import Failure
 
@@ -60,8 +61,11 @@ def _load(point: EntryPoint) -> Model:
     if not isinstance(model, Model):
         raise Failure(f"it is a {type(model).__name__}, expected an export.waist.model.Model")
     for name in model.hyper_parameters:
-        if name in RESERVED:
-            raise Failure(f"its hyper-parameter {name!r} is named like a flag of the commands, expected another name")
+        if name in RESERVED or hasattr(Config, name):
+            raise Failure(
+                f"its hyper-parameter {name!r} is named like a flag of the commands or a method of Config, "
+                "expected another name"
+            )
     return model
 
 

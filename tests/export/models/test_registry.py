@@ -139,6 +139,7 @@ def test_what_a_model_cannot_is_said_before_anything_is_read(outside: Outside) -
             IALS.replace("components", "seed"),
             "its hyper-parameter 'seed' is named like a flag",
         ),
+        ("method", IALS.replace("components", "scores"), "its hyper-parameter 'scores' is named like a flag of the"),
         ("plain", IALS.replace('hyper(10.0, "L2 penalty", least=0.0)', "10.0"), "regularization is a plain field"),
         ("empty", IALS.replace('{"tuned": IALSConfig()}', "{}"), "the classes of its recipes are none, expected one"),
         (
