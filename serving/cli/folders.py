@@ -97,9 +97,8 @@ def label(
     from serving.config.labels import parse_changes
     from serving.config.rollout import Watched, move_labels
 
-    signal.signal(
-        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
-    )  # an exception, on which the file is put back
+    # An exception, as Ctrl-C is one: on it the file is put back.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     watched = Watched(urls=urls, seconds=wait, say=lambda line: click.echo(printable(line), err=True)) if urls else None
     changed, further = move_labels(path, model, parse_changes(changes), models=models, watched=watched)
     labels = ", ".join(f"{name}={version}" for name, version in sorted(changed.version_labels.items()))

@@ -54,6 +54,12 @@ def test_much_data_is_told_before_it_is_trained_on(capsys: pytest.CaptureFixture
     )
 
 
+def test_the_page_on_scale_says_what_is_told() -> None:
+    needed = forecast.needs(MODELS["two_tower"].recipes["tuned"], rows=25_000_000, users=162_000, items=59_000)
+    page = (Path(__file__).parents[2] / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert f"7,596 steps; about {needed / forecast.GIGABYTE:.1f} GB more memory" in page
+
+
 def test_a_model_with_no_hyper_parameter_that_is_known_is_told_of_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -12,6 +12,7 @@ from openapi_spec_validator import validate
 
 from serving import contract
 from serving.explore import openapi
+from serving.explore.upstream import Upstream
 
 INPUTS: dict[str, Any] = {
     "user_id": ["7", "nobody"],
@@ -40,6 +41,10 @@ def test_the_document_is_valid_and_the_page_serves_it_for_the_server_that_it_ask
     with urllib.request.urlopen(f"{page_at}/openapi.json", timeout=20) as reply:
         assert json.load(reply) == openapi.document(server)
     assert openapi.document(server)["servers"] == [{"url": server}]
+
+
+def test_a_password_in_the_address_is_not_in_the_document():
+    assert Upstream("https://me:secret@host:8501/base/").public == "https://host:8501/base"
 
 
 @pytest.mark.parametrize("name", contract.SIGNATURES)
