@@ -164,7 +164,7 @@ class Batcher:
             return Refusal(Code.INTERNAL, "Internal error")
 
     def _slice(self, one: Waiting, step: int) -> Outputs | None:
-        one.sliced.append(self._signature.run(by_rows.cut(one.inputs, slice(one.at, one.at + step))))
+        one.keep(self._signature.run(by_rows.cut(one.inputs, slice(one.at, one.at + step))))
         one.at += step
         return by_rows.join(one.sliced) if one.at >= one.rows else None
 

@@ -156,6 +156,22 @@ def test_a_k_below_1_is_refused_by_either_engine_whatever_else_the_request_asks(
         servable.signatures["similar"].run({"item": texts(["日本"] * len(ks), len(ks)), "k": np.array(ks, np.int32)})
 
 
+def test_a_long_answer_is_that_of_its_rows_and_holds_each_text_once(servable):
+    signature = servable.signatures["recommend"]
+    many = 2 * rows.MAX_ROWS + 5
+    inputs = {
+        "user_id": texts([str(row % 30) for row in range(many)], many),
+        "k": np.full(many, 7, np.int32),
+        "exclude": texts([ITEMS[row % 4] for row in range(many)], many, 1),
+        "unseen": np.array([row % 2 == 0 for row in range(many)]),
+    }
+    (answer,), runs = together(signature, [inputs])
+    assert runs == [rows.MAX_ROWS, rows.MAX_ROWS, 5]
+    assert unlike(answer, alone(signature, inputs)) is None
+    named = answer["item"].ravel().tolist()
+    assert len({id(text) for text in named}) == len(set(named)) < len(named) / 20
+
+
 def test_more_than_may_wait_are_refused(servable):
     signature = servable.signatures["score"]
     one = {"user_id": texts(["1"], 1), "item": texts(["日本"], 1)}
