@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import json
 import re
 import shutil
+import socket
 import tarfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
+import orjson
 import pytest
 import yaml
 from click.testing import CliRunner
 from live import ask, live, predict
 
 from export.publishing.agreement import requests
+from serving.api.exchange import LARGE
 from serving.cli.commands import app
 from serving.contract import MANIFEST, SIGNATURES, twin_output
+from serving.engines.batching import THREADS
 from serving.errors import Failure
-from serving.hosting import platforms
+from serving.hosting import platforms, routes
 from serving.hosting.platforms import Platform, find_platform
+from serving.http.messages import Request
 
 VERTEX = {
     "AIP_HTTP_PORT": "8080",
@@ -83,6 +94,74 @@ def test_the_routes_of_a_platform_answer_as_the_api_does(tiny_versions):
         assert ask(where, "POST", "/invocations", packed, headers).body == wanted.body
         assert ask(where, "POST", "/invocations", '{"parameters": 5, "instances": ["1"]}').status == 200
         assert ask(where, "POST", "/invocations", '{"parameters": ').status == 400
+
+
+@contextmanager
+def watched(monkeypatch, hold=None):
+    """Note what the routes read and in which thread; what holds the word ``hold`` is read once ``go`` is set."""
+    seen, go = [], threading.Event()
+
+    def loads(body):
+        seen.append((body, threading.current_thread().name.partition("_")[0]))
+        assert hold is None or hold not in body or go.wait(20)
+        return orjson.loads(body)
+
+    monkeypatch.setattr(routes, "orjson", SimpleNamespace(loads=loads, dumps=orjson.dumps))
+    try:
+        yield seen, go
+    finally:
+        go.set()
+
+
+def for_vertex(user: str, *, padding: int = 0) -> bytes:
+    body = {"instances": [{"user_id": user}], "parameters": {"signature_name": "serving_default"}}
+    return json.dumps(body).encode() + b" " * padding
+
+
+def test_a_large_body_is_read_in_a_thread_for_a_platforms_route_too(tiny_versions, monkeypatch):
+    models = tiny_versions["plain"].folder.parent.parent
+    small, large, packed = for_vertex("1"), for_vertex("1", padding=LARGE), gzip.compress(for_vertex("2"))
+    with live(models=models, platform=hosted(model="plain")) as where, watched(monkeypatch) as (seen, _):
+        answers = [ask(where, "POST", "/invocations", body) for body in (small, large)]
+        answers.append(ask(where, "POST", "/invocations", packed, {"Content-Encoding": "gzip"}))
+    assert [answer.status for answer in answers] == [200] * 3
+    assert answers[0].body == answers[1].body
+    on_loop, *in_threads = [thread for _, thread in seen]
+    assert in_threads == ["body", "body"] != [on_loop] * 2
+    assert [body for body, _ in seen] == [small, large, for_vertex("2")]
+
+
+def test_what_waits_for_a_platforms_route_is_not_read_once_its_caller_has_hung_up(tiny_versions, monkeypatch):
+    models = tiny_versions["plain"].folder.parent.parent
+    gc.collect()
+    with (
+        live(models=models, platform=hosted(model="plain")) as where,
+        watched(monkeypatch, hold=b"stays") as (seen, go),
+        ThreadPoolExecutor(THREADS) as others,
+    ):
+        body = for_vertex("stays", padding=LARGE)
+        staying = [others.submit(ask, where, "POST", "/invocations", body) for _ in range(THREADS)]
+        wait_until(lambda: len(seen) == THREADS)  # every thread that reads is taken
+        left = for_vertex("leaves", padding=LARGE)
+        with socket.create_connection((where.host, where.rest_port), timeout=20) as client:
+            client.sendall(b"POST /invocations HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(left) + left)
+            wait_until(lambda: len(waiting()) == THREADS + 1)
+        wait_until(lambda: any(request.gone for request in waiting()) or len(waiting()) == THREADS)
+        go.set()
+        assert [one.result().status for one in staying] == [200] * THREADS
+        assert ask(where, "POST", "/invocations", for_vertex("last", padding=LARGE)).status == 200
+    assert [b"leaves" in body for body, _ in seen] == [False] * (THREADS + 1)
+
+
+def waiting() -> list[Request]:
+    return [one for one in gc.get_objects() if type(one) is Request and one.target.startswith(b"/")]
+
+
+def wait_until(true) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_of_several_models_one_is_to_be_named(tiny_versions):
