@@ -211,6 +211,11 @@ def test_a_route_that_leads_nowhere_says_so(server, method, path, status, error)
     assert (answer.status, answer.kind, answer.error) == (status, "application/json", error)
 
 
+@pytest.mark.parametrize("label", ["stable", "canary", "none"])
+def test_the_status_of_a_label_known_or_not_is_that_of_all_versions_as_tensorflow_serving_has_it(server, label):
+    assert ask(server, "GET", f"{MODEL}/labels/{label}") == ask(server, "GET", MODEL)
+
+
 @pytest.mark.parametrize("path", ["/V1/MODELS/conformance", "/v1/models/conf%6Frmance", f"{MODEL}/METADATA"])
 def test_a_route_ignores_case_and_reads_escapes(server, path):
     answer = ask(server, "GET", path)
