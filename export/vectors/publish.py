@@ -7,6 +7,8 @@ unknown, and so a user who is not among the vectors gets nothing: ``known`` fals
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +97,8 @@ def check(name: str, users: Side, items: Side) -> None:
 
 def _pipeline() -> Any:
     """Import what needs TensorFlow; in a notebook it may be there already, with another Keras than TFRS takes."""
+    if "tensorflow" not in sys.modules:  # else how much it says is whoever's choice who loaded it
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # its notes on missing GPUs; what Python warns of stays
     import tensorflow as tf
 
     from export import pipeline
