@@ -45,7 +45,8 @@ def show(user: str, *, models: Path) -> None:
     console.print(Text(_notes(user, lists)))
     where = "" if models == Path("models") else f" --models {printable(shlex.quote(str(models)))}"
     asked = {"user": printable(shlex.quote(user)), "model": next(iter(lists)), "where": where}
-    console.print(Text(NEXT.format(activate="" if shutil.which("triptych") else ACTIVATE, **asked)))
+    commands = NEXT.format(activate="" if shutil.which("triptych") else ACTIVATE, **asked)
+    console.print(Text(commands), soft_wrap=True)  # broken into lines, a comment's end would be run when it is copied
 
 
 def _side_by_side(user: str, lists: dict[str, Ranked]) -> Table:

@@ -52,7 +52,8 @@ def test_the_demo_shows_three_lists_and_stops_what_it_started(ratings: Path, tmp
     assert "as the tutorials show; -k asks for more. Scores of different models cannot be compared." in " ".join(
         out.split()
     )
-    assert f"triptych explore --models {tmp_path}" in " ".join(out.split())
+    explore = f"  triptych explore --models {tmp_path}            # the same on a page in the browser"
+    assert explore in out.splitlines()  # in one line however long it is: to be copied
     assert all(model in out for model in ("two_tower", "wide_deep", "lightfm"))
     assert sum(line.startswith("│ ") for line in out.splitlines()) == 5
     assert out.count(r"[/x]\x1b") > 0
