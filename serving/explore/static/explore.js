@@ -178,7 +178,7 @@ function python(model, { signature, row }) {
   if (row.tags) options.push(`tags=${list(row.tags)}`);
   const method = row.items ? "recommend_from" : "recommend";
   const first = row.items ? `[${list(row.items)}]` : `[${text(row.user_id)}]`;
-  return `from serving.client import Client
+  return `from triptych import Client
 
 with Client(${text(state.server)}, model=${text(model.name)}) as client:
     (answer,) = client.${method}(${[first, ...options].join(", ")})
@@ -196,12 +196,12 @@ function drawBehind(model) {
   const size = (count) => Number(count ?? 0).toLocaleString("en");
   const facts = [
     ["Version", `${model.version}, made ${manifest.created}, contract ${manifest.contract}`],
-    ["Recipe", `${manifest.recipe}, seed ${manifest.seed}`],
+    ["Recipe", manifest.recipe + (manifest.seed == null ? "" : `, seed ${manifest.seed}`)],
     ["Values", Object.entries(config).map(([name, value]) => `${name} ${value}`).join(", ")],
     ["Data", `${data.name}: ${size(data.users)} users, ${size(data.items)} items, ${size(data.interactions)} interactions`],
     ["Packages", Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];
-  details.append(make("table", {}, make("tbody", {}, ...facts.map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
+  details.append(make("table", {}, make("tbody", {}, ...facts.filter(([, value]) => value).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
   details.append(...drawFigures(manifest.figures));
   return details;
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -16,6 +18,7 @@ from live import explore, live
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from serving.client import Client
+from serving.contract import MANIFEST
 
 TAGS = ("genre:Western", "genre:Comedy")
 MODELS = ("two_tower", "wide_deep", "lightfm")
@@ -236,6 +239,18 @@ def test_the_request_can_be_copied_and_run(page, page_at, language):
         said.index(shown.replace('"', '\\"') if language == "curl" else shown) for shown, _ in listed(page, "lightfm")
     ]
     assert places == sorted(places)
+
+
+def test_behind_vectors_of_ones_own_there_is_neither_a_seed_nor_a_value(browser, folder, tmp_path):
+    shutil.copytree(folder / "lightfm", tmp_path / "lightfm")
+    file = tmp_path / "lightfm" / "1" / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"recipe": "own vectors", "seed": None, "config": {}}))
+    with explore("--models", str(tmp_path)) as (_, address), browser.new_page() as page:
+        open_for(page, address)
+        section(page, "lightfm").get_by_text("What stands behind this list").click()
+        behind = section(page, "lightfm").locator("details").last
+        expect(behind.get_by_role("row", name="Recipe")).to_have_text("Recipeown vectors")
+        expect(behind.get_by_role("rowheader")).to_have_text(["Version", "Recipe", "Data", "Packages"])
 
 
 def test_what_stands_behind_a_list_is_told_from_its_manifest(page, page_at, tiny_interactions):
