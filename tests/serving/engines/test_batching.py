@@ -172,6 +172,28 @@ def test_a_long_answer_is_that_of_its_rows_and_holds_each_text_once(servable):
     assert len({id(text) for text in named}) == len(set(named)) < len(named) / 20
 
 
+@pytest.mark.parametrize(
+    ("befalls", "code", "told"),
+    [
+        (MemoryError(), "RESOURCE_EXHAUSTED", "there is no memory left for this request: try again, or for less"),
+        (ZeroDivisionError("in the library"), "INTERNAL", "Internal error"),
+    ],
+)
+def test_what_befalls_one_run_is_told_to_who_asked_for_it_alone(servable, befalls, code, told):
+    real = servable.signatures["score"]
+
+    def run(inputs):
+        if "2" in inputs["user_id"].tolist():
+            raise befalls
+        return real.run(inputs)
+
+    asked = [{"user_id": texts([user], 1), "item": texts(["日本"], 1)} for user in ("1", "2", "3")]
+    (before, found, after), runs = together(replace(real, run=run), asked)
+    assert (found.code.name, found.message) == (code, told)
+    assert [unlike(before, alone(real, asked[0])), unlike(after, alone(real, asked[2]))] == [None, None]
+    assert runs == [3, 1, 1, 1]
+
+
 def test_more_than_may_wait_are_refused(servable):
     signature = servable.signatures["score"]
     one = {"user_id": texts(["1"], 1), "item": texts(["日本"], 1)}

@@ -153,6 +153,22 @@ def test_what_waits_for_a_platforms_route_is_not_read_once_its_caller_has_hung_u
     assert [b"leaves" in body for body, _ in seen] == [False] * (THREADS + 1)
 
 
+@pytest.mark.parametrize(("befalls", "status"), [(MemoryError(), 429), (ZeroDivisionError(), 500)])
+def test_what_befalls_a_thread_that_reads_is_an_answer_and_no_hung_connection(
+    tiny_versions, monkeypatch, befalls, status
+):
+    def loads(_):
+        raise befalls
+
+    models = tiny_versions["plain"].folder.parent.parent
+    with live(models=models, platform=hosted(model="plain")) as where:
+        monkeypatch.setattr(routes, "orjson", SimpleNamespace(loads=loads))
+        answer = ask(where, "POST", "/invocations", for_vertex("1", padding=LARGE))
+        told = {429: "there is no memory left for this request: try again", 500: "Internal error"}[status]
+        assert (answer.status, answer.error) == (status, told)
+        assert predict(where, "plain", {"instances": ["1"]}).status == 200
+
+
 def waiting() -> list[Request]:
     return [one for one in gc.get_objects() if type(one) is Request and one.target.startswith(b"/")]
 
