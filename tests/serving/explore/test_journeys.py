@@ -227,6 +227,7 @@ def test_the_request_can_be_copied_and_run(page, page_at, language):
     item, _ = listed(page, "lightfm")[1]
     section(page, "lightfm").get_by_role("button", name=f"Leave out {item}").click()
     expect(page.get_by_role("button", name=f"Take back {item}")).to_be_visible()
+    expect(section(page, "lightfm").get_by_role("button", name=f"Leave out {item}")).to_have_count(0)  # drawn anew
     section(page, "lightfm").get_by_text("The request").click()
     section(page, "lightfm").get_by_role("button", name=f"Copy {language}").click()
     expect(section(page, "lightfm").get_by_role("button", name=f"Copy {language}")).to_have_text("Copied")
