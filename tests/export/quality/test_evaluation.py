@@ -11,10 +11,13 @@ from datetime import date
 from operator import itemgetter
 from pathlib import Path
 from subprocess import run as process
+from typing import Literal
 
 import matplotlib
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from browser import chromium
 from rich.console import Console
 
 from export.data.interactions import Interactions
@@ -165,6 +168,19 @@ def test_the_report_is_one_page_with_all_it_shows(
     assert [f">{item}" in page for item, _ in first[1]] == [True] * 10
     assert "What user 42 had" in page
     assert html_report.write(tmp_path / "new", parts, runs, ABOUT, user="42").read_text(encoding="utf-8") == page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_report_can_be_read_by_everyone_in_either_theme_and_on_a_phone(
+    measured: tuple[Split, list[leaderboard.Run]], tmp_path: Path, scheme: Literal["light", "dark"]
+) -> None:
+    report = html_report.write(tmp_path, *measured, ABOUT)
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+        page.goto(report.as_uri())
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_the_report_shows_models_first_and_the_best_of_each_column_in_bold(
