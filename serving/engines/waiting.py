@@ -47,5 +47,5 @@ class Waiting:
         """
         for array in outputs.values():
             if array.dtype == object:
-                array.flat = [self.texts.setdefault(text, text) for text in array.flat]
+                array.flat[:] = [self.texts.setdefault(text, text) for text in array.flat]
         self.sliced.append(outputs)
