@@ -6,12 +6,29 @@ Rewriters run before tf2onnx's own conversion; what they put in place it leaves 
 
 from __future__ import annotations
 
+from collections.abc import Container, Mapping
 from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
 import onnx
 import tensorflow as tf
+
+
+def ask_for(graph: Any, read: Mapping[str, tf.Variable], tables: Container[bytes]) -> None:
+    """Make inputs of what variables were frozen to in a GraphDef, and name the tables that were asked for."""
+    for node in graph.node:
+        if node.name in read:
+            node.op = "Placeholder"
+            node.attr.clear()
+            node.attr["dtype"].type = read[node.name].dtype.as_datatype_enum
+            node.attr["shape"].shape.CopyFrom(read[node.name].shape.as_proto())
+        elif node.name.encode() in tables:
+            node.op = "HashTableV2"
+            node.attr.clear()
+            node.attr["shared_name"].s = node.name.encode()
+            node.attr["key_dtype"].type = tf.string.as_datatype_enum
+            node.attr["value_dtype"].type = tf.int64.as_datatype_enum
 
 
 def look_up_shapes(graph: tf.Graph) -> dict[str, list[int | None]]:
