@@ -31,7 +31,8 @@ Of their row, because a sum is no more exact than its terms: a score of a half m
 """
 
 SAMPLE = 1000
-"""Users, and items, asked for by name; a larger data set is sampled evenly."""
+"""Users, and items, asked for by name; a larger data set is sampled evenly. Of a catalogue past WHOLE as many fewer
+are, so that no more scores are computed for it: 100 of 1,000,000."""
 
 BATCH = 50
 
@@ -42,7 +43,8 @@ as many."""
 
 def requests(interactions: Interactions) -> Iterator[tuple[str, Arrays]]:
     """List the requests that prove a version: every user up to 1,000, every item up to 1,000, and the edges."""
-    users, items = _sample(interactions.users), _sample(interactions.items)
+    most = SAMPLE * WHOLE // max(WHOLE, len(interactions.items))
+    users, items = _sample(interactions.users, most), _sample(interactions.items, most)
     offsets, history = interactions.histories()
     for at in range(0, len(users), BATCH):
         some = users[at : at + BATCH]
@@ -153,8 +155,8 @@ def _edges(user: str, item: str, size: int) -> Iterator[tuple[str, Arrays]]:
     yield "score", {"user_id": np.repeat(two, 2), "item": np.tile(np.array([item, "no such item"], object), 2)}
 
 
-def _sample(names: Names) -> Names:
-    step = max(1, -(-len(names) // SAMPLE))
+def _sample(names: Names, most: int) -> Names:
+    step = max(1, -(-len(names) // max(1, most)))
     return names[::step]
 
 

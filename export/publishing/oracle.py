@@ -21,6 +21,8 @@ from export.waist.factorized import Factorized
 from serving.contract import DEFAULT_K, LOWEST, PADDING
 
 Floats = npt.NDArray[np.float64]
+Places = list[int] | None
+Row = list[tuple[str, float]]
 
 BLOCK = 2**25
 """Bytes of scores that are held at once."""
@@ -37,7 +39,9 @@ class Oracle:
         self._popularity = interactions.popularity().astype(np.float64)
         self._unknown = self._popularity if len(interactions) else None  # without interactions they get nothing
         self._offsets, self._history = interactions.histories()
-        self._tags = [set(tags) for tags in interactions.item_tags] or [set[str]()] * len(self._items)
+        self._bearers: dict[str, set[int]] = {}
+        for tag, place in ((tag, place) for place, tags in enumerate(interactions.item_tags) for tag in tags):
+            self._bearers.setdefault(tag, set()).add(place)
 
     def answer(self, signature: str, inputs: Arrays) -> Arrays:
         """Answer one request as the contract says."""
@@ -46,10 +50,8 @@ class Oracle:
 
     def serving_default(self, user_id: list[str]) -> Arrays:
         """Answer with the 10 best items, places past the catalogue padded."""
-        rows = [
-            self._best(scores, DEFAULT_K, set(), self._bias(user))
-            for user, scores in zip(user_id, self._scores(user_id), strict=True)
-        ]
+        asked = zip(user_id, self._scores(user_id), strict=True)
+        rows = [self._best(scores, DEFAULT_K, set(), self._bias(user)) for user, scores in asked]
         return _ranked(rows, DEFAULT_K)
 
     def recommend(self, user_id: list[str], k: list[int], exclude: list[list[str]], unseen: list[bool]) -> Arrays:
@@ -70,10 +72,9 @@ class Oracle:
         rows = []
         asked = zip(user_id, k, exclude, unseen, among, tags, self._scores(user_id), strict=True)
         for user, count, names, without, only, all_of, scores in asked:
-            left_out = set(names) | (self._has(user) if without else set()) | self._outside(set(only), set(all_of))
-            rows.append(self._best(scores, count, left_out, self._bias(user)))
-        known = np.array([user in self._user_at for user in user_id], bool)
-        return {**_ranked(rows, self._width(k)), "known": known}
+            left_out = set(names) | (self._has(user) if without else set())
+            rows.append(self._best(scores, count, left_out, self._bias(user), self._only(set(only), set(all_of))))
+        return {**_ranked(rows, self._width(k)), "known": np.array([user in self._user_at for user in user_id], bool)}
 
     def similar(self, item: list[str], k: list[int]) -> Arrays:
         """Answer with the items of highest cosine, the item left out; with nothing for an unknown item."""
@@ -96,11 +97,15 @@ class Oracle:
 
     def score(self, user_id: list[str], item: list[str]) -> Arrays:
         """Answer with the score of each pair, the lowest float for an unknown item."""
-        scores = [
-            LOWEST if scores is None or name not in self._item_at else scores[self._item_at[name]] + self._bias(user)
-            for user, name, scores in zip(user_id, item, self._scores(user_id), strict=True)
-        ]
-        return {"score": np.array(scores, np.float32)}
+        scores = np.full(len(user_id), LOWEST, np.float32)
+        for row, (user, name) in enumerate(zip(user_id, item, strict=True)):
+            place, at = self._item_at.get(name), self._user_at.get(user)
+            if place is not None and at is not None:
+                product = self._vectors[place] @ self._model.user_vectors[at]
+                scores[row] = product + self._biases[place] + self._bias(user)
+            elif place is not None and self._unknown is not None:
+                scores[row] = self._unknown[place]
+        return {"score": scores}
 
     def _scores(self, users: list[str]) -> Iterator[Floats | None]:
         """Score all items for each user: `[n_items]` a time."""
@@ -112,32 +117,29 @@ class Oracle:
         return float(self._model.user_biases[self._user_at[user]]) if user in self._user_at else 0.0
 
     def _has(self, user: str) -> set[str]:
-        place = self._user_at.get(user)
-        if place is None:
-            return set()
-        return {self._items[item] for item in self._history[self._offsets[place] : self._offsets[place + 1]]}
+        at = self._user_at.get(user)
+        own = [] if at is None else self._history[self._offsets[at] : self._offsets[at + 1]].tolist()
+        return {self._items[item] for item in own}
 
-    def _outside(self, among: set[str], tags: set[str]) -> set[str]:
-        """List the items that are not among these, where any are named, or lack one of the tags."""
-        among, tags = among - {PADDING}, tags - {PADDING}
-        if not among and not tags:
-            return set()
-        return {
-            name
-            for name, own in zip(self._items, self._tags, strict=True)
-            if (among and name not in among) or not tags <= own
-        }
+    def _only(self, among: set[str], tags: set[str]) -> Places:
+        """List the places of the items among these, where any are named, with each of the tags; None: all items."""
+        every = [self._bearers.get(tag, set()) for tag in tags - {PADDING}]
+        if among - {PADDING}:
+            every.append({self._item_at[name] for name in among if name in self._item_at})
+        return sorted(set.intersection(*every)) if every else None
 
     def _width(self, k: list[int]) -> int:
         return max([1, *(min(count, len(self._items)) for count in k)])
 
-    def _best(self, scores: Floats | None, k: int, left_out: set[str], bias: float = 0.0) -> list[tuple[str, float]]:
-        if scores is None or k < 1:
+    def _best(self, scores: Floats | None, k: int, left_out: set[str], bias: float = 0.0, only: Places = None) -> Row:
+        if scores is None or k < 1 or only == []:
             return []
-        enough = min(k + len(left_out), len(scores))
-        among = np.flatnonzero(scores >= np.partition(scores, -enough)[-enough])  # no need to sort what comes after
-        order = among[np.argsort(-scores[among], kind="stable")].tolist()
-        return list(islice(((self._items[i], scores[i] + bias) for i in order if self._items[i] not in left_out), k))
+        own = scores if only is None else scores[only]
+        enough = min(k + len(left_out), len(own))
+        first = np.flatnonzero(own >= np.partition(own, -enough)[-enough])  # no need to sort what comes after
+        order = first[np.argsort(-own[first], kind="stable")].tolist()
+        ranked = ((self._items[at if only is None else only[at]], own[at] + bias) for at in order)
+        return list(islice((each for each in ranked if each[0] not in left_out), k))
 
     def _folded(self, liked: list[int]) -> Floats:
         history = self._model.history
@@ -189,7 +191,7 @@ def _conjugate_gradient(a: Floats, b: Floats) -> Floats:
     return x
 
 
-def _ranked(rows: list[list[tuple[str, float]]], width: int) -> Arrays:
+def _ranked(rows: list[Row], width: int) -> Arrays:
     item = np.full((len(rows), width), PADDING, object)
     score = np.full((len(rows), width), LOWEST, np.float32)
     for at, row in enumerate(rows):

@@ -75,3 +75,18 @@ def test_the_requests_of_a_proof_ask_every_signature_for_every_user_and_item():
     ):
         found = {name for s, inputs in asked if s == signature for name in inputs[column].tolist()}
         assert found >= set(names.tolist())
+
+
+def test_a_catalogue_ten_times_as_large_is_asked_for_a_tenth_of_the_users_and_items():
+    def asked_for(items):
+        names = np.array([f"item {i}" for i in range(items)], object)
+        users, of = np.array([f"user {i}" for i in range(1000)], object), np.arange(1000)
+        interactions = Interactions.of(users=users, items=names, user=of, item=of, timestamp=of)
+        asked = list(requests(interactions))
+        assert {signature for signature, _ in asked} == set(SIGNATURES)
+        rows = {name: sum(len(inputs["k"]) for s, inputs in asked if s == name) for name in ("recommend", "similar")}
+        edges = {"recommend": 2, "similar": 7}
+        return {name: rows[name] - edges[name] for name in rows}
+
+    assert asked_for(100_000) == {"recommend": 1000, "similar": 1000}
+    assert asked_for(1_000_000) == {"recommend": 100, "similar": 100}
