@@ -30,8 +30,8 @@ process that proves has loaded. Measured with 730,000 and 220,000 of them."""
 
 COPIES = 8
 """Times each weight is held at the most: five times in the training, with its gradient and what Adam and the moving
-average keep of it, and as often while it is written; the rest is the process that proves. Measured with 630,000 items of
-64 components and 59,000 of 512."""
+average keep of it, and as often while it is written; the rest is the process that proves. Measured with 630,000 items
+of 64 components and 59,000 of 512."""
 
 ROWS = 5
 """Times the scores of a batch are held in a step."""
