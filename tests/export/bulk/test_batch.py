@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from command import triptych
 from conftest import Tiny
 
 from export.bulk import batch as module
@@ -38,10 +37,6 @@ def answers(version: Path, users: list[str], *, k: int, unseen: bool) -> list[tu
     with Client(version.as_uri(), model="two_tower") as client:
         lists = client.recommend(users, k=k, unseen=unseen)
     return [(user, ranked.items, ranked.scores, ranked.known) for user, ranked in zip(users, lists, strict=True)]
-
-
-def triptych(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "export.cli", *arguments], capture_output=True, text=True, check=False)
 
 
 def test_the_command_writes_what_the_version_answers_each_user(version: Path, tiny_version: Tiny) -> None:

@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from command import triptych
 from conftest import Tiny
 
 from export.publishing.names import write_names
 from serving.client import Client
 
 pytestmark = pytest.mark.training
-
-
-def triptych(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "export.cli", *arguments], capture_output=True, text=True, check=False)
 
 
 def column(path: Path, name: str) -> list[object]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from command import triptych
 
 from export.publishing.publish import TRIAL
 from serving.client import Client
@@ -67,7 +68,7 @@ def a_file(folder: Path) -> None:
 )
 def test_a_folder_that_takes_no_version_is_told_before_the_training(ratings, tmp_path, make, sentence) -> None:
     make(tmp_path / "lightfm")
-    done = train(ratings, tmp_path)
+    done = triptych("train", "lightfm", "--recipe", "tutorial", "--data", ratings, "--models", tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith(f"\ntriptych: {tmp_path / 'lightfm'} {sentence}")
     assert "training" not in done.stderr

@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import json
 import re
-import sys
 from dataclasses import asdict, replace
 from datetime import date
 from operator import itemgetter
 from pathlib import Path
-from subprocess import run as process
 from typing import Literal
 
 import matplotlib
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium
+from command import triptych
 from rich.console import Console
 
 from export.data.interactions import Interactions
@@ -316,19 +315,8 @@ def test_the_command_writes_rows_and_a_report(data: Interactions, tmp_path: Path
     table = tmp_path / "own.csv"
     rows = zip(data.users[data.user], data.items[data.item], data.timestamp, strict=True)
     table.write_text("user_id,item,timestamp\n" + "".join(f"{u},{i},{t}\n" for u, i, t in rows), encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "export.cli",
-        "evaluate",
-        "lightfm",
-        "--data",
-        str(table),
-        "--protocol",
-        "temporal",
-    ]
-    options = ["--seeds", "2", "--epochs", "3", "--json", str(tmp_path / "o.json"), "--report", str(tmp_path / "r")]
-    done = process([*command, *options], capture_output=True, text=True, check=False)
+    options = ["--seeds", "2", "--epochs", "3", "--json", tmp_path / "o.json", "--report", tmp_path / "r"]
+    done = triptych("evaluate", "lightfm", "--data", table, "--protocol", "temporal", *options)
     assert done.returncode == 0, done.stderr
     written = json.loads((tmp_path / "o.json").read_text(encoding="utf-8"))
     assert written["protocol"] == "temporal"

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import triptych
 
 from export.publishing.publish import versions
 from export.towers.distribution import Cluster
@@ -77,8 +78,7 @@ def test_two_processes_train_one_model_and_one_publishes_it(taste: Path, tmp_pat
 
 
 def test_what_trains_on_one_machine_only_is_told_so_before_anything_is_read() -> None:
-    command = [sys.executable, "-m", "export.cli", "train", "two_tower", "lightfm", "--distribute", "--data", "no.csv"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = triptych("train", "two_tower", "lightfm", "--distribute", "--data", "no.csv")
     sentence = "lightfm: trained on one machine only; --distribute goes with two_tower, wide_deep"
     assert (done.returncode, done.stderr) == (1, f"triptych: {sentence}\n")
 

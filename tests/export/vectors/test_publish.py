@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from command import triptych
 
 from export.publishing.agreement import Answer, Arrays, session
 from export.publishing.twin import twin
@@ -218,11 +219,12 @@ def test_what_is_no_side_is_refused_in_one_sentence(
     ],
 )
 def test_what_cannot_be_published_is_refused_before_anything_is_written(
-    folder: Path, arguments: list[str], sentence: str
+    folder: Path, arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(folder)
     np.savez(folder / "narrow.npz", ids=["a"], vectors=[[1, 2]])
     (folder / "others.csv").write_text("user_id,item\nAnn,Fargo\n")
-    done = run(folder, "--users", "users.npz", "--items", "items.parquet", "--models", "never", *arguments)
+    done = triptych("publish", "--users", "users.npz", "--items", "items.parquet", "--models", "never", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
     assert sentence in done.stderr
     assert done.stderr.splitlines()[-1].startswith("triptych: ")

@@ -1,4 +1,4 @@
-"""The commands of serving.cli, run as people run them."""
+"""The commands of serving.cli: what they print, and what loads nothing heavy."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from command import triptych
 from standin import ITEMS, stand_in
 
 from export.cli.commands import app
@@ -26,11 +27,6 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> dict[tuple[str, 
         inner = commands(command, (*path, name)) if isinstance(command, click.Group) else {(*path, name): command}
         found.update(inner)
     return found
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "export.cli", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +89,7 @@ def test_help_loads_nothing_heavy():
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_recommend_prints_a_table(server, protocol):
     address = ["--url", server.rest] if protocol == "rest" else ["--grpc", server.grpc.removeprefix("grpc://")]
-    result = run("recommend", "--user", "42", "--model", "two_tower", "-k", "3", *address)
+    result = triptych("recommend", "--user", "42", "--model", "two_tower", "-k", "3", *address)
     lines = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
     assert lines == [["1", ITEMS[0], "4.0000"], ["2", ITEMS[1], "3.5000"], ["3", ITEMS[2], "3.0000"]]
     assert result.stdout.startswith("two_tower, user 42")
@@ -102,7 +98,7 @@ def test_recommend_prints_a_table(server, protocol):
 
 def test_recommend_prints_json_for_machines(server):
     options = ("--unseen", "--exclude", ITEMS[1], "--exclude", ITEMS[2], "-k", "2", "--json", "--url", server.rest)
-    result = run("recommend", "--user", "42", "--model", "lightfm", *options)
+    result = triptych("recommend", "--user", "42", "--model", "lightfm", *options)
     assert json.loads(result.stdout) == {
         "model": "lightfm",
         "user": "42",
@@ -115,17 +111,18 @@ def test_recommend_ranks_only_among_the_items_of_a_file_and_those_of_all_tags(se
     stock = tmp_path / "stock.txt"
     stock.write_text(f"\ufeff{ITEMS[5]}\r\n\n{ITEMS[1]}\nunheard of\n{ITEMS[0]}", encoding="utf-8")
     options = ("--user", "42", "--model", "lightfm", "--json", "--url", server.rest)
-    found = json.loads(run("recommend", *options, "--among", str(stock)).stdout)["ranking"]
+    found = json.loads(triptych("recommend", *options, "--among", str(stock)).stdout)["ranking"]
     assert [each["item"] for each in found] == [ITEMS[0], ITEMS[1], ITEMS[5]]
-    found = json.loads(run("recommend", *options, "--among", str(stock), "--tag", "genre:Comedy").stdout)["ranking"]
+    asked = (*options, "--among", stock, "--tag", "genre:Comedy")
+    found = json.loads(triptych("recommend", *asked).stdout)["ranking"]
     assert [each["item"] for each in found] == [ITEMS[1], ITEMS[5]]
     both = ("--tag", "genre:Horror", "--tag", "year:1979")
-    assert [each["item"] for each in json.loads(run("recommend", *options, *both).stdout)["ranking"]] == [ITEMS[0]]
+    assert [each["item"] for each in json.loads(triptych("recommend", *options, *both).stdout)["ranking"]] == [ITEMS[0]]
     nothing = [*options, "--tag", "genre:Comedy", *both]
-    assert json.loads(run("recommend", *nothing).stdout)["ranking"] == []
+    assert json.loads(triptych("recommend", *nothing).stdout)["ranking"] == []
     shown = [each for each in nothing if each != "--json"]
-    assert run("recommend", *shown).stdout.startswith("No item is left: ")
-    assert "of what is popular nothing is left" in run("recommend", *shown, "--user", "nobody").stdout
+    assert triptych("recommend", *shown).stdout.startswith("No item is left: ")
+    assert "of what is popular nothing is left" in triptych("recommend", *shown, "--user", "nobody").stdout
 
 
 @pytest.mark.parametrize(
@@ -141,25 +138,25 @@ def test_a_file_of_items_that_is_none_is_one_sentence(server, tmp_path, content,
     stock = tmp_path / "stock.txt"
     if content is not None:
         stock.write_bytes(content)
-    result = run("recommend", "--user", "42", "--model", "lightfm", "--url", server.rest, "--among", str(stock))
+    result = triptych("recommend", "--user", "42", "--model", "lightfm", "--url", server.rest, "--among", str(stock))
     assert (result.returncode, result.stdout, result.stderr) == (1, "", f"triptych: {stock} {told}\n")
 
 
 def test_recommend_says_plainly_that_a_user_is_unknown(server):
-    result = run("recommend", "--user", "nobody", "--model", "two_tower", "-k", "1", "--url", server.rest)
+    result = triptych("recommend", "--user", "nobody", "--model", "two_tower", "-k", "1", "--url", server.rest)
     assert result.stdout.splitlines()[0] == "The model does not know this user: these are the most popular items."
     assert ITEMS[0] in result.stdout
     assert result.returncode == 0
 
 
 def test_recommend_from_an_unknown_model_is_one_sentence(server):
-    result = run("recommend", "--user", "42", "--model", "nope", "--url", server.rest)
+    result = triptych("recommend", "--user", "42", "--model", "nope", "--url", server.rest)
     sentence = f"triptych: {server.rest} answered 404: Servable not found for request: Latest(nope)\n"
     assert (result.returncode, result.stdout, result.stderr) == (1, "", sentence)
 
 
 def test_recommend_without_a_server_is_one_sentence():
-    result = run("recommend", "--user", "42", "--model", "two_tower", "--url", "http://127.0.0.1:9")
+    result = triptych("recommend", "--user", "42", "--model", "two_tower", "--url", "http://127.0.0.1:9")
     assert result.stderr.startswith("triptych: no server at http://127.0.0.1:9: start one with `triptych serve`")
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import triptych
 from conftest import Tiny
 from live import Ready, ask, process
 
@@ -59,12 +59,6 @@ def answers(proven: Path) -> dict[int, Ranked]:
             (found[number],) = client.recommend(["1"], k=5)
     assert found[1] != found[2]
     return found
-
-
-def triptych(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "export.cli", *map(str, arguments)]
-    env = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}  # tf2onnx sets it, here
-    return subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False)
 
 
 @dataclass

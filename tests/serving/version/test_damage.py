@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from command import triptych
 
 import export  # noqa: F401  isort: skip - before TensorFlow
 
@@ -24,12 +23,6 @@ INDEX, DATA = "variables/variables.index", "variables/variables.data-00000-of-00
 @pytest.fixture
 def version(tiny_version, tmp_path) -> Path:
     return Path(shutil.copytree(tiny_version.folder, tmp_path / "models" / "m" / "1"))
-
-
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "export.cli", *map(str, arguments)]
-    env = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # in a pipe a line is a line
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=env)
 
 
 def cut(path: Path, by: int = 1) -> None:
@@ -63,7 +56,7 @@ def test_what_tensorflow_wrote_is_whole_and_every_file_of_it_is_needed_to_its_la
 )
 def test_inspect_says_which_file_keeps_a_version_from_being_loaded(version, harm, sentences):
     harm(version)
-    done = run("inspect", version)
+    done = triptych("inspect", version)
     assert (done.returncode, done.stderr) == (1, "")
     assert done.stdout.startswith(f"{version} cannot be loaded: ")
     told = re.findall(r"^  ! (.*)$", done.stdout, re.MULTILINE)
@@ -112,12 +105,11 @@ def test_serve_and_config_say_which_folder_was_named_and_which_is_meant(
     (tmp_path / "empty").mkdir()
     for name in ("named/m/v1", "dotted/m/1.0", "named/m/failed-1"):
         shutil.copytree(version, tmp_path / name)
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
     monkeypatch.chdir(tmp_path)
-    served = run("serve", "--models", wrong, "--rest-port", "0", "--grpc-port", "0")
+    served = triptych("serve", "--models", wrong, "--rest-port", "0", "--grpc-port", "0")
     assert (served.returncode, served.stdout) == (1, "")
     assert served.stderr.splitlines()[-1].startswith(f"triptych: nothing to serve: {sentence}")
-    written = run("config", wrong)
+    written = triptych("config", wrong)
     if wrong != ".":
         assert (written.returncode, written.stdout) == (1, "")
         assert written.stderr.startswith(f"triptych: nothing to serve: {sentence}")

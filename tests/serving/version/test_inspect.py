@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command import triptych
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -337,7 +338,7 @@ def test_a_manifest_that_is_none_or_for_another_contract_is_a_difference(version
     path.write_bytes(content)
     (difference,) = inspect.inspect(version).differences
     assert difference.startswith(sentence)
-    (told,) = json.loads(run("inspect", str(version), "--json").stdout)["versions"]
+    (told,) = json.loads(triptych("inspect", str(version), "--json").stdout)["versions"]
     assert (told["manifest"] is None or told["manifest"]["contract"] == 99, told["differences"]) == (True, [difference])
 
 
@@ -406,10 +407,10 @@ def test_the_command_says_that_three_keep_one_contract_and_loads_no_tensorflow(k
 def test_the_command_shows_recipe_and_figure_in_a_line_and_all_of_what_training_wrote_if_asked(version, write_manifest):
     written = write_manifest(version)
     figure = written["figures"]["random-80-20"]["ndcg@10"]
-    first, second, *_ = run("inspect", str(version)).stdout.splitlines()
+    first, second, *_ = triptych("inspect", str(version)).stdout.splitlines()
     assert re.fullmatch(rf"{version} keeps the contract: tuned, [\d.]+ kB, ndcg@10 {figure:.4g}", first)
     assert second == "ndcg@10 was measured of the recipe, by random-80-20; --verbose tells all figures"
-    lines = [line.split() for line in run("inspect", str(version), "--verbose").stdout.splitlines()]
+    lines = [line.split() for line in triptych("inspect", str(version), "--verbose").stdout.splitlines()]
     assert ["recipe", "tuned"] in lines
     assert [line[1] for line in lines if line[0] == "figures"] == [f"{name}:" for name in written["figures"]]
     assert sorted({*written} - {line[0] for line in lines}) == ["opset"]
@@ -438,13 +439,13 @@ def test_a_line_is_broken_between_words_where_a_terminal_would_break_within_them
 def test_what_was_never_published_is_no_version_unless_it_is_asked_for_alone(version):
     failed = version.with_name("failed-20261125T160000Z-1a2b3c4d")
     shutil.copytree(version, failed)
-    both = run("inspect", str(version), str(failed))
+    both = triptych("inspect", str(version), str(failed))
     assert f"{failed} was not published, and no server reads it\n" in both.stdout
     assert "these 2 versions" not in both.stdout
-    found = json.loads(run("inspect", str(version), str(failed), "--json").stdout)
+    found = json.loads(triptych("inspect", str(version), str(failed), "--json").stdout)
     assert ([each["path"] for each in found["versions"]], found["unpublished"]) == ([str(version)], [str(failed)])
-    assert run("inspect", str(failed)).stdout.startswith(f"{failed} keeps the contract")
-    assert f"{version} keeps" in run("inspect", str(version.parent)).stdout
+    assert triptych("inspect", str(failed)).stdout.startswith(f"{failed} keeps the contract")
+    assert f"{version} keeps" in triptych("inspect", str(version.parent)).stdout
 
 
 def test_nothing_in_a_manifest_or_a_name_is_an_order_to_a_terminal(kept, tmp_path):
@@ -452,28 +453,28 @@ def test_nothing_in_a_manifest_or_a_name_is_an_order_to_a_terminal(kept, tmp_pat
     (folder / "assets.extra").mkdir()
     manifest = {"contract": 2, "recipe": "tuned\x1b[31m\nforged keeps the contract"}
     (folder / "assets.extra/triptych.json").write_text(json.dumps(manifest))
-    out = run("inspect", str(folder)).stdout
+    out = triptych("inspect", str(folder)).stdout
     assert [char for char in set(out) if not char.isprintable()] == ["\n"]
     assert r"m\x1b]0;x\x07\n/7 keeps the contract: tuned\x1b[31m\nforged keeps the contract, " in out
 
 
 def test_one_path_that_cannot_be_read_is_one_failure_in_json_too(tmp_path):
     for path in (tmp_path / "none", tmp_path):
-        result = run("inspect", "--json", str(path))
+        result = triptych("inspect", "--json", str(path))
         found = json.loads(result.stdout)
         assert (result.returncode, result.stderr, found["versions"], found["between"]) == (1, "", [], [])
         assert [failure.startswith(f"{path} ") for failure in found["failures"]] == [True]
 
 
 def test_the_command_exits_1_when_the_contract_is_broken_and_goes_on_after_a_broken_folder(kept, plain_tfrs, tmp_path):
-    result = run("inspect", str(plain_tfrs), str(tmp_path), str(kept), "--json")
+    result = triptych("inspect", str(plain_tfrs), str(tmp_path), str(kept), "--json")
     assert result.returncode == 1
     found = json.loads(result.stdout)
     assert [each["keeps_contract"] for each in found["versions"]] == [False, True]
     assert [each["path"] for each in found["versions"]] == [str(plain_tfrs), str(kept)]
     (failure,) = found["failures"]
     assert failure.startswith(f"{tmp_path} holds no version")
-    text = run("inspect", str(plain_tfrs), str(tmp_path))
+    text = triptych("inspect", str(plain_tfrs), str(tmp_path))
     assert text.returncode == 1
     assert "  ! serving_default: output output_1 float32[?, 2] is not expected\n" in text.stdout
     assert text.stderr == f"triptych: {failure}\n"
@@ -505,6 +506,6 @@ def test_answer_without_a_twin_and_without_tensorflow_is_one_sentence(version):
 
 
 def test_answer_of_a_model_without_the_signature_is_one_sentence(plain_tfrs):
-    result = run("inspect", str(plain_tfrs), "--answer", "42")
+    result = triptych("inspect", str(plain_tfrs), "--answer", "42")
     assert result.returncode == 1
     assert "has no signature recommend" in result.stderr
