@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -59,18 +60,27 @@ def in_numpy(
 
 def loss(
     data: dict[str, npt.NDArray[np.float32]], *, draws: int
-) -> tuple[float, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+) -> Callable[[], tuple[float, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Compile, as training does, what gives the loss and its gradients by columns and by queries."""
     softmax = CatalogueSoftmax(np.arange(ITEMS, 0, -1), drawn=draws)
     columns, queries = tf.Variable(data["columns"]), tf.Variable(data["queries"])
-    with tf.GradientTape() as tape:
-        vectors = lambda at=None: columns[:] if at is None else tf.gather(columns, at)  # noqa: E731
-        found = softmax(queries, vectors, data["items"], data["wanted"], data["weight"])
-    gradients = tape.gradient(found, [columns, queries])
-    return float(found), *(tf.convert_to_tensor(one).numpy() for one in gradients)
+
+    @tf.function(autograph=False)
+    def step() -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            vectors = lambda at=None: columns[:] if at is None else tf.gather(columns, at)  # noqa: E731
+            found = softmax(queries, vectors, data["items"], data["wanted"], data["weight"])
+        return [found, *map(tf.convert_to_tensor, tape.gradient(found, [columns, queries]))]
+
+    def run() -> tuple[float, npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        found, of_columns, of_queries = (one.numpy() for one in step())
+        return float(found), of_columns, of_queries
+
+    return run
 
 
 def test_exact_it_is_the_softmax_over_all_items_but_those_given(drawn: dict[str, npt.NDArray[np.float32]]) -> None:
-    found, of_columns, of_queries = loss(drawn, draws=0)
+    found, of_columns, of_queries = loss(drawn, draws=0)()
     assert found == pytest.approx(in_numpy(**drawn), rel=1e-5)
     step = 1e-3
     for name, gradient in (("columns", of_columns), ("queries", of_queries)):
@@ -85,8 +95,9 @@ def test_exact_it_is_the_softmax_over_all_items_but_those_given(drawn: dict[str,
 
 def test_drawn_it_comes_to_the_same_on_the_average(drawn: dict[str, npt.NDArray[np.float32]]) -> None:
     tf.keras.utils.set_random_seed(4)
-    exact, of_columns, of_queries = loss(drawn, draws=0)
-    found = [loss(drawn, draws=25) for _ in range(300)]
+    exact, of_columns, of_queries = loss(drawn, draws=0)()
+    draw = loss(drawn, draws=25)
+    found = [draw() for _ in range(300)]
     assert np.mean([one[0] for one in found]) == pytest.approx(exact, abs=0.05)
     assert np.std([one[0] for one in found]) > 0.01  # something was drawn
     for exactly, place in ((of_columns, 1), (of_queries, 2)):
