@@ -22,10 +22,10 @@ from export.graph.index import BlockBruteForce
 from export.graph.plan import Plan, decide
 from export.graph.query import table
 from export.graph.scan import ScanBruteForce
-from export.graph.turn import Turn
 from export.progress import page, say
 from export.quality.timing import medians
 from export.waist.factorized import Factorized
+from export.waist.turn import Turn
 from serving.contract import DEFAULT_K
 
 SIZES = (1_664, 100_000, 1_000_000)

@@ -1,6 +1,6 @@
 """The plan of a scan: how few columns of the items need to be read to know who is best, chosen by counting at export.
 
-On the axes of ``export.graph.turn`` most of what a score is made of lies in the leading columns. The
+On the axes of ``export.waist.turn`` most of what a score is made of lies in the leading columns. The
 rest of a score is at most the length of what is left of the query times that of the item (Cauchy and Schwarz), so that
 the leading columns and one more, the length, give an upper bound on every score. Only items whose bound is not below
 the k-th best score need to be scored exactly; there are few of them, where vectors were trained.
@@ -18,8 +18,8 @@ import numpy.typing as npt
 from export.data.interactions import Interactions
 from export.graph.query import EXTRA
 from export.graph.scan import ROUNDING, WIDER
-from export.graph.turn import Turn, blocks
 from export.waist.factorized import Factorized, check
+from export.waist.turn import Turn, blocks
 from serving.contract import DEFAULT_K
 
 Floats = npt.NDArray[np.float32]

@@ -26,10 +26,10 @@ from export.graph.plan import Plan
 from export.graph.query import EXTRA, KEPT, KnownUsers, nothing_unless, popular_unless, table, with_bias
 from export.graph.refusals import require
 from export.graph.scan import ScanBruteForce
-from export.graph.turn import Turn, inverse_norms
 from export.graph.within import Within
 from export.waist.factorized import Factorized, check
 from export.waist.places import Places
+from export.waist.turn import Turn, inverse_norms
 from serving.contract import DEFAULT_K, LOWEST, PADDING, SIGNATURES
 
 Answer = dict[str, tf.Tensor]

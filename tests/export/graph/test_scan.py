@@ -12,7 +12,6 @@ from export.data.interactions import Interactions
 from export.graph.plan import CANDIDATE_COST, GAIN, LEAST_ITEMS, plan
 from export.graph.query import EXTRA
 from export.graph.scan import ScanBruteForce
-from export.graph.turn import RIDGE, Turn
 from export.waist.factorized import Factorized
 from serving.contract import LOWEST
 
@@ -155,25 +154,3 @@ def test_vectors_like_trained_ones_are_scanned_and_others_and_few_are_not():
     assert plan(*model(falling(gaussian[: LEAST_ITEMS - 1], power=1) @ turn, rng)) is None
     like.vectors[7] = 1e9  # one item of enormous length makes every row fall back
     assert plan(like, interactions) is None
-
-
-def test_a_turned_model_scores_as_before_and_users_and_items_have_the_same_lengths_in_front():
-    rng = np.random.default_rng(3)
-    scale = np.array([1, 9, 2, 0, 5, 3], np.float32)
-    before, _ = model(rng.standard_normal((200, 6), dtype=np.float32) * scale, rng)
-    turn = Turn.of(before)
-    after = turn.turned(before)
-    expected = before.user_vectors @ before.vectors.T
-    np.testing.assert_allclose(after.user_vectors @ after.vectors.T, expected, atol=1e-4)
-    np.testing.assert_allclose(after.vectors @ turn.users.T, before.vectors, atol=1e-4)
-    users, items = ((side.T @ side) / len(side) for side in (after.user_vectors, after.vectors))
-    np.testing.assert_allclose(users, items, atol=20 * RIDGE * np.trace(items))
-    np.testing.assert_allclose(items, np.diag(np.diag(items)), atol=20 * RIDGE * np.trace(items))
-    assert (np.diff(np.diag(items)) < 0).all()
-
-
-def test_users_or_items_that_are_all_zero_are_turned_too():
-    rng = np.random.default_rng(3)
-    before, _ = model(np.zeros((200, 6), np.float32), rng)
-    assert not Turn.of(before).turned(before).vectors.any()
-    assert np.isfinite(Turn.of(before).turned(before).user_vectors).all()
