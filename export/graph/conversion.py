@@ -6,7 +6,8 @@ Rewriters run before tf2onnx's own conversion; what they put in place it leaves 
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
@@ -109,3 +110,32 @@ def _replace(graph: Any, op: Any, kind: str, inputs: list[str], attributes: dict
 
 
 REWRITERS = [_compare_strings, _compare_numbers, _choose, _fill, _scatter]
+
+
+@contextmanager
+def quick_branches() -> Iterator[None]:
+    """Have tf2onnx rename what is in a branch by its own index of who reads what.
+
+    It goes through all nodes of the branch for each of them: most of the conversion of a branch with 2,000.
+    """
+    from tf2onnx.graph import Graph
+    from tf2onnx.onnx_opset import controlflow
+
+    original = controlflow.prefix_graph
+
+    def prefix_graph(graph: Any, scope: str) -> None:
+        nodes = {node.name: node for node in graph.get_nodes()}
+
+        def replace_all_inputs(old: str, new: str, ops: list[Any]) -> None:
+            readers = sorted(graph._output_to_consumers.get(old, set()) & nodes.keys())
+            Graph.replace_all_inputs(graph, old, new, ops=[nodes[name] for name in readers])
+
+        graph.replace_all_inputs = replace_all_inputs
+        original(graph, scope)
+        del graph.replace_all_inputs
+
+    controlflow.prefix_graph = prefix_graph
+    try:
+        yield
+    finally:
+        controlflow.prefix_graph = original
