@@ -18,7 +18,7 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 from rich.table import Table
 
-from export.graph.index import BlockBruteForce
+from export.graph.index import ANYTHING, BlockBruteForce
 from export.graph.plan import Plan, decide
 from export.graph.query import table
 from export.graph.scan import ScanBruteForce
@@ -66,7 +66,7 @@ class Measured:
         product: queries and vectors multiplied, and no more.
         answers: rows that were asked for and compared.
         same: the share of these whose items are TFRS's in the same order; the others' scores are, but for rounding.
-        scored: items that are scored exactly, at first; None: there was no scan.
+        scored: items that are scored exactly; None: there was no scan.
         fell_back: the share of the answers that the scan could not prove.
     """
 
@@ -89,10 +89,9 @@ class Contest:
         model = model if plan is None else Turn.of(model).turned(model)
         self.users = table(model.user_vectors)[:-1]
         columns = np.pad(np.column_stack([model.vectors, model.item_biases]), ((0, 0), (0, 1)))  # no popularity
-        self.product = BlockBruteForce().index(columns)
-        self.ours = self.product
-        if plan is not None:
-            self.ours = ScanBruteForce(k=1, head=plan.head, candidates=plan.candidates).index(columns)
+        ours = BlockBruteForce() if plan is None else ScanBruteForce(1, head=plan.head, candidates=plan.candidates)
+        self.ours = ours.index(columns)
+        self.product = tf.Variable(columns.T, trainable=False)
         self.theirs = tfrs.layers.factorized_top_k.BruteForce().index(tf.constant(columns))
         self.columns = columns
 
@@ -104,7 +103,7 @@ class Contest:
         """
         theirs = tf.function(lambda asked: self.theirs(asked, k=k), autograph=False)
         ours = tf.function(lambda asked: self.ours.rank(asked, k), autograph=False)
-        product = tf.function(lambda asked: self.product.scores(asked)[:, :1], autograph=False)
+        product = tf.function(lambda asked: tf.matmul(asked, self.product)[:, :1], autograph=False)
         rng = np.random.default_rng(SEED)
         batches = [tf.constant(rng.choice(self.users, queries)) for _ in range(BATCHES)]
         seconds = medians([partial(_run, graph, cycle(batches)) for graph in (theirs, ours, product)])
@@ -127,9 +126,8 @@ class Contest:
         """Count what is scored, and of the rows what a scan cannot prove; nothing where there is none for so many."""
         if not isinstance(self.ours, ScanBruteForce) or k > self.ours.most:
             return None, 0
-        scan, bounds, (first, last) = self.ours.scan, self.ours.bounds, self.ours.stages(k)
-        proven = [scan(asked, bounds(asked), tf.fill([len(asked)], k), last)[2] for asked in batches]
-        return int(first), 1 - float(np.mean(proven))
+        proven = [self.ours.scan(asked, ANYTHING, tf.fill([len(asked)], k), k)[2] for asked in batches]
+        return int(self.ours.settled(k)), 1 - float(np.mean(proven))
 
     def _compare(self, asked: tf.Tensor, theirs: Ints, ours: Ints) -> int:
         """Count of `[b, k]` columns the rows that are TFRS's; others may differ by what float32 sums are wrong by."""
@@ -149,8 +147,8 @@ def print_bench(models: Iterable[Factorized], title: str) -> None:
     """Measure all catalogues and print the medians and their ratios."""
     made = Table(
         title=f"The best of {title}: medians in ms",
-        caption="TFRS: its BruteForce; product: of queries and vectors alone, in our layout; m: items scored exactly "
-        "at first; fell back: share of the rows that it could not prove; same: share with TFRS's items in TFRS's "
+        caption="TFRS: its BruteForce; product: of queries and vectors alone, in our layout; m: items scored exactly; "
+        "fell back: share of the rows that these do not prove; same: share with TFRS's items in TFRS's "
         "order, all others' scores being equal but for rounding",
     )
     for column in COLUMNS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from export.graph.index import CANDIDATES
+from export.graph.parts import part_of
 from export.graph.query import EXTRA
 from export.graph.recommender import QUERIES, TURN
 from export.graph.scan import REST
@@ -56,9 +58,9 @@ def read_vectors(version: Path, *, items: int) -> Vectors:
     """
     try:
         checkpoint = tf.train.load_checkpoint(str(version / "variables" / "variables"))
-        queries, columns = _read(checkpoint, QUERIES), _read(checkpoint, CANDIDATES)
-        if checkpoint.has_tensor(_key(REST)):  # see ScanBruteForce
-            columns = np.concatenate([columns[: -EXTRA - 1], _read(checkpoint, REST).T, columns[-EXTRA - 1 : -1]])
+        queries, columns = _read(checkpoint, QUERIES), np.concatenate(_parts(checkpoint, CANDIDATES), axis=1)
+        if rest := _parts(checkpoint, REST):  # see ScanBruteForce
+            columns = np.concatenate([columns[: -EXTRA - 1], np.concatenate(rest).T, columns[-EXTRA - 1 : -1]])
         if checkpoint.has_tensor(_key(TURN)):
             turn = _read(checkpoint, TURN).astype(np.float64)
             queries[:, :-EXTRA] = np.linalg.solve(turn.T, queries[:, :-EXTRA].T).T
@@ -95,6 +97,12 @@ def _key(name: str) -> str:
 def _read(checkpoint: Any, name: str) -> Floats:
     found: Floats = checkpoint.get_tensor(_key(name))
     return found
+
+
+def _parts(checkpoint: Any, name: str) -> list[Floats]:
+    """Read what is held in parts; nothing, where there is none."""
+    keys = (_key(part_of(name, part)) for part in count())
+    return [checkpoint.get_tensor(key) for key in takewhile(checkpoint.has_tensor, keys)]
 
 
 def _parquet(path: Path, column: str, names: Sequence[str], vectors: Floats) -> None:

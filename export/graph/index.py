@@ -1,9 +1,8 @@
 """The index: TFRS's BruteForce with the same answers, made not to fall behind as the catalogue grows.
 
 TFRS multiplies by `[n, d]` candidates and sorts all n scores of a query. Here the candidates lie transposed, as the
-product reads them, and over a large catalogue only blocks are sorted: the k blocks with the highest maxima hold the
-k best candidates. Proof, equal scores included: a candidate outside these blocks is preceded by k others, the maxima
-of the blocks chosen before its own, each higher or equal with a lower index.
+product reads them, and a large catalogue is worked through in parts, of which only blocks are sorted: see
+export.graph.parts.
 
 Scores equal TFRS's to the last bit for several queries; for a single one TensorFlow adds the products up in another
 order for another layout, which moves the last digits.
@@ -11,7 +10,7 @@ order for another layout, which moves the last digits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before TFRS touches it
@@ -19,18 +18,16 @@ import export  # noqa: F401  isort: skip - selects Keras 2 before TFRS touches i
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
 
+from export.graph.lists import Limit, chosen
+from export.graph.parts import Ranked, parts, read
+
 CANDIDATES = "candidates"
 """What a checkpoint calls the matrix that is multiplied first."""
 
-Limit = Callable[[tf.Tensor], tf.Tensor]
-"""Lowers in `[b, columns]` scores those of columns that may not be answered to the lowest float."""
+Scores = Callable[[int], tf.Tensor]
+"""Computes `[b, part.columns]` scores of all columns of the part with this number."""
 
-BLOCK = 128
-"""Candidates in a block. Of 32 to 2,048, tried at 20,000 to 1,000,000 items, 128 and 256 were fastest, and close for
-the 10 best; for the 65 that a scan takes, 128 was."""
-
-SMALL = 16 * BLOCK
-"""Candidates up to which sorting everything costs no more than choosing blocks."""
+ANYTHING = Limit()
 
 
 class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
@@ -40,6 +37,7 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
         size: candidates.
         columns: candidates and padding, zero vectors at the end: at least one, so that column ``size`` is there to
             be written to or read where there is no candidate.
+        parts: how the columns are parted.
     """
 
     def index(self, candidates: tf.Tensor, identifiers: tf.Tensor | None = None) -> Self:
@@ -53,7 +51,8 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
             raise ValueError(f"candidates have shape {candidates.shape}, expected [n, d]")
         self._take(int(candidates.shape[0]), identifiers)
         padding = [[0, 0], [0, self.columns - self.size]]
-        self._candidates = self._fixed("candidates", tf.pad(tf.transpose(candidates), padding))
+        columns = tf.pad(tf.transpose(candidates), padding)
+        self._candidates = [self._fixed("candidates", part.of(columns)) for part in self.parts]
         self._reset_tf_function_cache()
         return self
 
@@ -63,8 +62,8 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
         identifiers = tf.range(self.size) if identifiers is None else tf.convert_to_tensor(identifiers)
         if identifiers.shape != (self.size,):
             raise ValueError(f"identifiers have shape {identifiers.shape}, expected [{self.size}]")
-        self._blocks = 0 if self.size <= SMALL else self.size // BLOCK
-        self.columns = (self._blocks + 1) * BLOCK if self._blocks else self.size + 1
+        self.parts = parts(size)
+        self.columns = self.parts[-1].start + self.parts[-1].columns
         self._identifiers = self._fixed("identifiers", tf.pad(identifiers, [[0, self.columns - self.size]]))
 
     def call(self, queries: Any, k: int | tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
@@ -77,54 +76,45 @@ class BlockBruteForce(tfrs.layers.factorized_top_k.BruteForce):
         return values, self.identifiers(columns)
 
     @property
-    def matrices(self) -> dict[str, tf.Variable]:
-        """What is held, by its name in a checkpoint: `[d, columns]`, a vector in each of the first ``size`` columns."""
+    def matrices(self) -> dict[str, Sequence[tf.Variable]]:
+        """What is held, by its name in a checkpoint: of each part `[d, columns]`, a vector in each column."""
         return {CANDIDATES: self._candidates}
 
     def rank(
-        self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = ANYTHING
+    ) -> Ranked:
         """Find the best that ``limit`` leaves: `[b, width]` scores and int32 columns, of which `[b]` k are wanted."""
-        return self.best(limit(self.scores(queries)), width)
+        return self.best(self.products(queries), width, limit)
+
+    def products(self, queries: tf.Tensor) -> Scores:
+        """Multiply `[b, d]` vectors with all candidates, those past ``size`` being 0, a part when it is asked for."""
+        return lambda part: self._compute_score(queries, self._candidates[part])
 
     def scores(self, queries: tf.Tensor) -> tf.Tensor:
-        """Multiply `[b, d]` vectors with all candidates: `[b, columns]`, those past ``size`` 0."""
-        return self._compute_score(queries, self._candidates)
+        """Multiply `[b, d]` vectors with all candidates at once: `[b, columns]`."""
+        return tf.concat([self.products(queries)(part) for part in range(len(self.parts))], axis=1)
 
-    def best(self, scores: tf.Tensor, k: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Find in `[b, columns]` scores the k highest of each row: `[b, k]` scores and `[b, k]` int32 columns."""
-        if not self._blocks:
-            best = tf.math.top_k(scores[:, : self.size], k)
-            return best.values, best.indices
-        rows = tf.expand_dims(tf.range(tf.shape(scores)[0]), 1)
-        chosen, blocks = self._choose_blocks(scores, rows, k)
-        best = tf.math.top_k(chosen, k)
-        slot = rows * tf.shape(blocks)[1] + best.indices // BLOCK
-        return best.values, tf.gather(tf.reshape(blocks, [-1]), slot) * BLOCK + best.indices % BLOCK
+    def best(self, scores: Scores, k: int | tf.Tensor, limit: Limit = ANYTHING) -> Ranked:
+        """Find the k highest scores of each row that ``limit`` leaves: `[b, k]` scores and `[b, k]` int32 columns."""
+        limits = limit.split([part.columns for part in self.parts])
+        if len(self.parts) == 1:
+            return self.parts[0].best(limits[0].lower(scores(0)), k)
+        values, columns = [], []
+        for number, (part, some) in enumerate(zip(self.parts, limits, strict=True)):
+            best = part.best(some.lower(scores(number)), tf.minimum(k, part.size))
+            values.append(best[0])
+            columns.append(part.start + best[1])
+        best = tf.math.top_k(tf.concat(values, axis=1), k)
+        return best.values, chosen(tf.concat(columns, axis=1), best.indices)
 
     def vectors(self, columns: tf.Tensor) -> tf.Tensor:
         """Read the candidates in `[...]` int32 columns: `[..., d]`, zero for columns past ``size``."""
-        found = tf.gather(self._candidates, columns, axis=1)
+        found = read(self.parts, self._candidates, columns, axis=1)
         return tf.transpose(found, [*range(1, found.shape.rank), 0])
 
     def identifiers(self, columns: tf.Tensor) -> tf.Tensor:
         """Name `[...]` int32 columns; those past ``size`` are 0 or the empty string."""
         return tf.gather(self._identifiers, columns)
-
-    def _choose_blocks(self, scores: tf.Tensor, rows: tf.Tensor, k: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Keep of each row the k blocks with the highest maxima: `[b, m]` scores, `[b, blocks]` block numbers.
-
-        The last block, which the padding fills up, comes along unasked: nothing has to tell its zeros from scores
-        then, they are the end of what is kept and cut off. Ascending blocks keep equal scores in index order.
-        """
-        count, last = self._blocks + 1, self._blocks
-        k = tf.minimum(k, last)
-        maxima = tf.reduce_max(tf.reshape(scores, [-1, count, BLOCK]), axis=2)[:, :last]
-        blocks = -tf.math.top_k(-tf.math.top_k(maxima, k).indices, k).values
-        blocks = tf.concat([blocks, tf.fill(tf.shape(rows), last)], axis=1)
-        kept = tf.gather(tf.reshape(scores, [-1, BLOCK]), rows * count + blocks)
-        kept = tf.reshape(kept, [tf.shape(rows)[0], (k + 1) * BLOCK])
-        return kept[:, : k * BLOCK + self.size - last * BLOCK], blocks
 
     def _compute_score(self, queries: tf.Tensor, candidates: tf.Tensor) -> tf.Tensor:
         return tf.matmul(queries, candidates)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
 
 import numpy as np
@@ -44,6 +47,53 @@ def cells(columns: tf.Tensor) -> tf.Tensor:
     """Pair `[b, m]` columns with their rows, to scatter by: `[b, m, 2]`."""
     rows = tf.expand_dims(tf.range(tf.shape(columns)[0]), 1) + tf.zeros_like(columns)
     return tf.stack([rows, columns], axis=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """What may be answered: where given, all but what is left out, and only what is allowed.
+
+    Attributes:
+        left_out: `[b, m]` columns.
+        allowed: `[b, columns]` bool.
+    """
+
+    left_out: tf.Tensor | None = None
+    allowed: tf.Tensor | None = None
+
+    def lower(self, scores: tf.Tensor) -> tf.Tensor:
+        """Lower in `[b, columns]` scores what may not be answered to the lowest float."""
+        scores = scores if self.allowed is None else tf.where(self.allowed, scores, LOWEST)
+        return scores if self.left_out is None else without(scores, self.left_out)
+
+    def spread(self, columns: int) -> Limit:
+        """Say the same of each of so many columns, so that it can be split."""
+        if self.left_out is None:
+            return self
+        rows, allowed = tf.shape(self.left_out)[0], self.allowed
+        allowed = tf.fill([rows, columns], True) if allowed is None else allowed
+        out = tf.fill(tf.shape(self.left_out), False)
+        return Limit(allowed=tf.tensor_scatter_nd_update(allowed, cells(self.left_out), out))
+
+    def split(self, columns: Sequence[int]) -> list[Limit]:
+        """Say the same of so many columns, and of as many that follow as come next."""
+        if len(columns) == 1:
+            return [self]
+        allowed = self.spread(sum(columns)).allowed
+        # Not by slices, for which tf2onnx wants a shape that it does not know in a branch.
+        parts = [None] * len(columns) if allowed is None else tf.split(allowed, columns, axis=1)
+        return [Limit(allowed=part) for part in parts]
+
+    def rows(self, places: tf.Tensor) -> Limit:
+        """Take `[r, 1]` rows."""
+        both = {name: tf.gather_nd(of, places) for name, of in vars(self).items() if of is not None}
+        return replace(self, **both)
+
+
+def chosen(columns: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Take from `[b, m]` columns those in `[b, k]` places of their rows: `[b, k]`."""
+    rows = tf.expand_dims(tf.range(tf.shape(columns)[0]), 1)
+    return tf.gather(tf.reshape(columns, [-1]), rows * tf.shape(columns)[1] + places)
 
 
 def without(scores: tf.Tensor, left_out: tf.Tensor) -> tf.Tensor:

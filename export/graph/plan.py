@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from export.data.interactions import Interactions
 from export.graph.query import EXTRA
-from export.graph.scan import ROUNDING, WIDER
+from export.graph.scan import ROUNDING
 from export.waist.factorized import Factorized, check
 from export.waist.turn import Turn, blocks
 from serving.contract import DEFAULT_K
@@ -28,7 +28,7 @@ Ints = npt.NDArray[np.int64]
 LEAST_ITEMS = 100_000
 """Items below which the product is not worth avoiding: what the scan adds to it costs nearly the same at any size."""
 
-HEADS, CANDIDATES = (8, 16, 32, 64, 128), (32, 64, 128, 256)
+HEADS, CANDIDATES = (8, 16, 32, 64, 128), (32, 64, 128, 256, 512)
 
 GAIN = 0.7
 """The estimated share of the product's cost up to which the scan is taken; it is not, where it would hardly pay."""
@@ -49,8 +49,8 @@ class Plan:
 
     Attributes:
         head: leading columns that are scanned.
-        candidates: items that are scored exactly, at first.
-        falls_back: share of the counted users for whom WIDER as many are not enough, so that the full product answers.
+        candidates: items that are scored exactly.
+        falls_back: share of the counted users for whom so many are not enough, so that the full product answers.
         cost: the estimated share of the product's cost.
     """
 
@@ -82,8 +82,8 @@ def decide(model: Factorized, own: Sequence[Ints], *, least: int = LEAST_ITEMS) 
     plans = []
     for head, needed in _needed(asked, [own[user] for user in some.tolist()]).items():
         for candidates in CANDIDATES:
-            widens, falls_back = (float((needed > most).mean()) for most in (candidates, WIDER * candidates))
-            scored = candidates * (1 + WIDER * widens) * CANDIDATE_COST / (items * columns)
+            falls_back = float((needed > candidates).mean())
+            scored = candidates * CANDIDATE_COST / (items * columns)
             cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * falls_back
             plans.append(Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4)))
     best = min(plans, key=lambda each: (each.cost, each.head, each.candidates), default=None)

@@ -21,7 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from export.graph.index import BlockBruteForce, Limit
+from export.graph.index import ANYTHING, BlockBruteForce
+from export.graph.lists import Limit
+from export.graph.parts import Ranked
 from serving.contract import LOWEST, PADDING
 
 EXTRA = 2
@@ -76,9 +78,10 @@ class KnownUsers(tf.Module):
         self.scores = tf.Variable(index.scores(self.queries), trainable=False) if few else None
 
     def rank(
-        self, user: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, user: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = ANYTHING
+    ) -> Ranked:
         """Rank for `[b]` users: see `BlockBruteForce.rank`."""
         if self.scores is None:
             return self.index.rank(tf.gather(self.queries, user), width, k=k, limit=limit)
-        return self.index.best(limit(tf.gather(self.scores, user)), width)
+        kept = tf.gather(self.scores, user)
+        return self.index.best(lambda part: self.index.parts[part].of(kept), width, limit)

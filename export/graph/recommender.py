@@ -21,7 +21,8 @@ from export.data.interactions import Interactions
 from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
 from export.graph.index import BlockBruteForce
-from export.graph.lists import distinct, without
+from export.graph.lists import Limit, distinct
+from export.graph.parts import Ranked, part_of
 from export.graph.plan import Plan
 from export.graph.query import EXTRA, KEPT, KnownUsers, nothing_unless, popular_unless, table, with_bias
 from export.graph.refusals import require
@@ -89,8 +90,9 @@ class Recommender(tf.Module):
         kept.state = [part for part in tf.train.TrackableView(self).descendants() if isinstance(part, STATE)]
         setattr(kept, QUERIES, self.known.queries)
         setattr(kept, TURN, self.turn)
-        for name, matrix in self.index.matrices.items():
-            setattr(kept, name, matrix)
+        for name, matrices in self.index.matrices.items():
+            for part, matrix in enumerate(matrices):
+                setattr(kept, part_of(name, part), matrix)
         tf.saved_model.save(kept, str(path), signatures=signatures)
 
     @tf.function(autograph=False, input_signature=_specs("serving_default"))
@@ -129,16 +131,21 @@ class Recommender(tf.Module):
         unit = self.index.vectors(column)[:, :-EXTRA] * tf.expand_dims(tf.gather(norms, column), 1)
         if self.turn is not None:  # to the axes where lengths are the embedding's, and from there as a query
             unit = tf.matmul(tf.matmul(unit, self.turn, transpose_b=True), self.turn)
-        scores = self.index.scores(tf.pad(unit, [[0, 0], [0, EXTRA]])) * norms
-        scores = tf.where(tf.expand_dims(column < self.index.size, 1), scores, LOWEST)
-        return self._answer(*self.index.best(without(scores, tf.expand_dims(column, 1)), self._width(k)), k)
+        products, known = self.index.products(tf.pad(unit, [[0, 0], [0, EXTRA]])), column < self.index.size
+
+        def cosines(part: int) -> tf.Tensor:
+            scores = products(part) * self.index.parts[part].of(norms)
+            return tf.where(tf.expand_dims(known, 1), scores, LOWEST)
+
+        itself = Limit(left_out=tf.expand_dims(column, 1))
+        return self._answer(*self.index.best(cosines, self._width(k), itself), k)
 
     @tf.function(autograph=False, input_signature=_specs("recommend_from"))
     def recommend_from(self, items: tf.Tensor, k: tf.Tensor) -> Answer:
         """Answer `[b, n]` liked items, each counted once, with the `[b]` k best other items."""
         require(k, items)
         liked = distinct(self.items(items), padding=self.index.size)
-        answer = self._rank(partial(self.index.rank, self.taste(liked)), k, liked)
+        answer = self._rank(partial(self.index.rank, self.taste(liked)), k, Limit(left_out=liked))
         return self._unless_nobody(answer, tf.reduce_any(liked < self.index.size, axis=1))
 
     def taste(self, liked: tf.Tensor) -> tf.Tensor:
@@ -165,8 +172,8 @@ class Recommender(tf.Module):
         """Rank for `[b]` user ids, where given only among the columns that `[b, columns]` allow."""
         user = self.users(user_id)
         left_out = tf.concat([self.items(exclude), self.histories(user, unseen)], axis=1)
-        bias = tf.gather(self.user_biases, user)
-        answer = self._rank(partial(self.known.rank, user), k, left_out, bias=bias, allowed=allowed)
+        bias, limit = tf.gather(self.user_biases, user), Limit(left_out=left_out, allowed=allowed)
+        answer = self._rank(partial(self.known.rank, user), k, limit, bias=bias)
         return {**self._unless_nobody(answer, user < self.users.size), "known": user < self.users.size}
 
     def _unless_nobody(self, answer: Answer, somebody: tf.Tensor) -> Answer:
@@ -174,19 +181,9 @@ class Recommender(tf.Module):
         return answer if self.popular else {name: nothing_unless(somebody, of) for name, of in answer.items()}
 
     def _rank(
-        self,
-        rank: Callable[..., tuple[tf.Tensor, tf.Tensor]],
-        k: tf.Tensor,
-        left_out: tf.Tensor,
-        *,
-        bias: tf.Tensor | None = None,
-        allowed: tf.Tensor | None = None,
+        self, rank: Callable[..., Ranked], k: tf.Tensor, limit: Limit, *, bias: tf.Tensor | None = None
     ) -> Answer:
-        """Answer what is ranked with its `[b]` k best, never one of the `[b, m]` columns left out."""
-
-        def limit(scores: tf.Tensor) -> tf.Tensor:
-            return without(scores if allowed is None else tf.where(allowed, scores, LOWEST), left_out)
-
+        """Answer what is ranked with its `[b]` k best that may be answered."""
         return self._answer(*rank(self._width(k), k=k, limit=limit), k, bias=bias)
 
     def _width(self, k: tf.Tensor) -> tf.Tensor:

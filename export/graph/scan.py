@@ -3,8 +3,8 @@
 The matrix that is scanned holds of each item the leading components, what EXTRA components a query picks, and the
 length of all that is not in it. Its product with a query made alike is an upper bound on every score. The items with
 the best bounds are scored exactly; where the bound of the best one left out, and some room for rounding, is not below a
-row's k-th score, more of them are for that row, and where that is not enough the full product answers it. Items that
-may not be answered are lowered before bounds are compared: they are neither answers nor witnesses.
+row's k-th score, the full product answers that row. Items that may not be answered are lowered before bounds are
+compared: they are neither answers nor witnesses.
 
 **Rounding.** u = 2⁻²⁴ is float32's, d the components of q and v. A sum of n products, in whatever order, is off by no
 more than n·u·Σ|qᵢvᵢ| ≤ n·u·|q||v| to first order (Higham, Accuracy and Stability of Numerical Algorithms, 3.1). So an
@@ -31,8 +31,9 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from export.graph.index import CANDIDATES, BlockBruteForce, Limit
-from export.graph.lists import ascending
+from export.graph.index import ANYTHING, CANDIDATES, BlockBruteForce, Scores
+from export.graph.lists import Limit, ascending, chosen
+from export.graph.parts import Ranked, read
 from export.graph.query import EXTRA
 from export.waist.factorized import Floats
 from serving.contract import LOWEST
@@ -43,16 +44,11 @@ REST = "rest"
 ROUNDING = 4 * 2.0**-24
 """Room for rounding: times the components, the length of the query and that of the longest item."""
 
-WIDER = 4
-"""How many times as many candidates are scored for a row that the first do not prove, before the full product is."""
-
 MOST = 128
 """Answers up to which there is a scan: 100 still gain at 1,000,000 items, and at 100,000 no more (docs/index.md)."""
 
 ALIGNED = 16
 """Float32s in the widest vector register."""
-
-Ranked = tuple[tf.Tensor, tf.Tensor]
 
 Answer = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
 
@@ -64,7 +60,7 @@ class ScanBruteForce(BlockBruteForce):
 
     Attributes:
         head: components that are scanned.
-        candidates: items that are scored exactly, at first; more for who asks for more than half as many.
+        candidates: items that are scored exactly; more for who asks for more than half as many.
         most: answers that a scan gives, MOST of a large catalogue; whoever asks for more asks the full product.
     """
 
@@ -81,17 +77,18 @@ class ScanBruteForce(BlockBruteForce):
         self.most = min(MOST, (self.size - 1) // 2)
         padding = ((0, self.columns - self.size), (0, 0))
         rest = np.nextafter(_lengths(candidates[:, self.head : -EXTRA]).astype(np.float32), np.float32(np.inf))
-        scanned = np.column_stack([candidates[:, : self.head], candidates[:, -EXTRA:], rest])
-        self._candidates = self._fixed("scanned", tf.constant(np.pad(scanned, padding).T))
-        self._rest = self._fixed("rest", tf.constant(np.pad(candidates[:, self.head : -EXTRA], padding)))
+        scanned = np.pad(np.column_stack([candidates[:, : self.head], candidates[:, -EXTRA:], rest]), padding).T
+        left = np.pad(candidates[:, self.head : -EXTRA], padding).T
+        self._candidates = [self._fixed("scanned", tf.constant(part.of(scanned))) for part in self.parts]
+        self._rest = [self._fixed("rest", tf.constant(part.of(left).T)) for part in self.parts]
         longest = _lengths(candidates[:, : 1 - EXTRA]).max(), np.abs(candidates[:, -1]).max()
         self._reset_tf_function_cache()
         self._room = [float(np.float32(ROUNDING * (candidates.shape[1] + 2) * length)) for length in longest]
         return self
 
     @property
-    def matrices(self) -> dict[str, tf.Variable]:
-        """What is scanned, `[head + EXTRA + 1, columns]`, and what is left, `[columns, d - head - EXTRA]`.
+    def matrices(self) -> dict[str, Sequence[tf.Variable]]:
+        """What is scanned, of each part `[head + EXTRA + 1, columns]`, and left, `[columns, d - head - EXTRA]`.
 
         What is left lies item by item, because it is read for a few of them: with every component in another place,
         that was most of what a scan for 32 queries took. The full product takes longer for it: this part of it took 1.6
@@ -100,82 +97,78 @@ class ScanBruteForce(BlockBruteForce):
         return {CANDIDATES: self._candidates, REST: self._rest}
 
     def rank(
-        self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = tf.identity
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+        self, queries: tf.Tensor, width: int | tf.Tensor, *, k: tf.Tensor | None = None, limit: Limit = ANYTHING
+    ) -> Ranked:
         """See BlockBruteForce; more than ``most`` are asked of the full product at once."""
         k = tf.fill([tf.shape(queries)[0]], width) if k is None else tf.minimum(k, width)
-        return tf.cond(
+        limit = limit.spread(self.columns) if len(self.parts) > 1 else limit
+        scores, columns, proven = tf.cond(
             tf.convert_to_tensor(width) > self.most,
-            lambda: self.full(queries, limit(self.scores(queries)), width),
-            lambda: self._ranked(queries, limit(self.bounds(queries)), k, width, self.stages(width)),
+            lambda: self._unproven(queries, width),
+            lambda: self.scan(queries, limit, k, width),
         )
+        left = tf.where(~proven)
 
-    def stages(self, width: int | tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Say how many are scored exactly where so many are asked for: at first, and then."""
-        first = tf.maximum(self.candidates, 2 * tf.minimum(width, MOST))
-        return tf.minimum(first, self.size - 1), tf.minimum(WIDER * first, self.size - 1)
+        def mended() -> Ranked:
+            full = self.full(tf.gather_nd(queries, left), limit.rows(left), width)
+            both = zip((scores, columns), full, strict=True)
+            return tuple(tf.tensor_scatter_nd_update(found, left, better) for found, better in both)
 
-    def bounds(self, queries: tf.Tensor) -> tf.Tensor:
-        """Bound the scores of all candidates from above, for `[b, d]` vectors: `[b, columns]`."""
-        lead, rest, extra = self._parts(queries)
-        return tf.matmul(tf.concat([lead, extra, _length(rest)], axis=1), self._candidates)
+        return tf.cond(tf.equal(tf.shape(left)[0], 0), lambda: (scores, columns), mended)
 
-    def scan(self, queries: tf.Tensor, bounds: tf.Tensor, k: tf.Tensor, candidates: tf.Tensor) -> Answer:
-        """Rank `[b, candidates]` scores and columns, and say of which `[b]` rows the first `[b]` k are proven."""
-        best, columns = self.best(bounds, candidates + 1)
+    def settled(self, width: int | tf.Tensor) -> tf.Tensor:
+        """Say how many are scored exactly where so many are asked for."""
+        return tf.minimum(tf.maximum(self.candidates, 2 * tf.minimum(width, MOST)), self.size - 1)
+
+    def bounds(self, queries: tf.Tensor) -> Scores:
+        """Bound the scores of all candidates from above, for `[b, d]` vectors."""
+        lead, rest, extra = self._split(queries)
+        asked = tf.concat([lead, extra, _length(rest)], axis=1)
+        return lambda part: tf.matmul(asked, self._candidates[part])
+
+    def scan(self, queries: tf.Tensor, limit: Limit, k: tf.Tensor, width: int | tf.Tensor) -> Answer:
+        """Rank `[b, width]` scores and columns, and say of which `[b]` rows the first `[b]` k are proven."""
+        settled = self.settled(width)
+        best, columns = self.best(self.bounds(queries), settled + 1, limit)
         scores, columns = self._settle(queries, best[:, :-1], columns[:, :-1])
-        last = tf.expand_dims(tf.range(candidates), 0) < tf.expand_dims(k, 1)
+        last = tf.expand_dims(tf.range(settled), 0) < tf.expand_dims(k, 1)
         last = tf.reduce_min(tf.where(last, scores, scores[:, :1]), axis=1)
         room = self._room[0] * _length(queries[:, :-1])[:, 0] + self._room[1] * tf.abs(queries[:, -1])
-        return scores, columns, (best[:, -1] <= LOWEST) | (best[:, -1] + room < last)
+        proven = (best[:, -1] <= LOWEST) | (best[:, -1] + room < last)
+        return scores[:, :width], columns[:, :width], proven
 
-    def full(self, queries: tf.Tensor, scores: tf.Tensor, width: tf.Tensor) -> Ranked:
-        """Rank by `[b, columns]` scores: `[b, width]` scores and columns, the first of them by sums of their own."""
-        settled = self.stages(width)[0]
-        best, columns = self.best(scores, tf.maximum(width, settled))
+    def full(self, queries: tf.Tensor, limit: Limit, width: int | tf.Tensor) -> Ranked:
+        """Rank by the product: `[b, width]` scores and columns, the first of them by sums of their own."""
+        settled = self.settled(width)
+        best, columns = self.best(self.products(queries), tf.maximum(width, settled), limit)
         scores, first = self._settle(queries, best[:, :settled], columns[:, :settled])
         later = tf.minimum(best[:, settled:], scores[:, -1:])  # no more than a last digit lower
         scores = tf.concat([scores, later], axis=1)
         return scores[:, :width], tf.concat([first, columns[:, settled:]], axis=1)[:, :width]
 
-    def scores(self, queries: tf.Tensor) -> tf.Tensor:
-        """Multiply `[b, d]` vectors with all candidates: `[b, columns]`, those past ``size`` 0."""
-        lead, rest, extra = self._parts(queries)
+    def products(self, queries: tf.Tensor) -> Scores:
+        """See BlockBruteForce."""
+        lead, rest, extra = self._split(queries)
         scanned = tf.concat([lead, extra, tf.zeros_like(extra[:, :1])], axis=1)
         # The query is transposed and not what is kept, of which ONNX Runtime would hold a second copy; and by a node of
         # its own, since tf2onnx forgets transpose_b in a branch.
-        return tf.matmul(scanned, self._candidates) + tf.transpose(tf.matmul(self._rest, tf.transpose(rest)))
+        rest = tf.transpose(rest)
+        return lambda part: tf.matmul(scanned, self._candidates[part]) + tf.transpose(tf.matmul(self._rest[part], rest))
 
     def vectors(self, columns: tf.Tensor) -> tf.Tensor:
         """Read the candidates in `[...]` int32 columns: `[..., d]`, zero for columns past ``size``."""
         scanned = super().vectors(columns)
         lead, extra = scanned[..., : self.head], scanned[..., self.head : -1]
-        # Read first: a gather from the variable itself has TensorFlow copy all of it in each later product.
-        return tf.concat([lead, tf.gather(tf.convert_to_tensor(self._rest), columns), extra], axis=-1)
+        return tf.concat([lead, read(self.parts, self._rest, columns, axis=0), extra], axis=-1)
 
-    def _parts(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def _split(self, queries: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         return queries[:, : self.head], queries[:, self.head : -EXTRA], queries[:, -EXTRA:]
 
-    def _ranked(
-        self, queries: tf.Tensor, bounds: tf.Tensor, k: tf.Tensor, width: int | tf.Tensor, stages: Sequence[tf.Tensor]
-    ) -> Ranked:
-        """Rank by the first of the stages, what it does not prove by the next, and what none does by the product."""
-        if not stages:
-            return self.full(queries, tf.where(bounds > LOWEST, self.scores(queries), LOWEST), width)
-        scores, columns, proven = self.scan(queries, bounds, k, stages[0])
-        answer, left = (scores[:, :width], columns[:, :width]), tf.where(~proven)
+    def _unproven(self, queries: tf.Tensor, width: int | tf.Tensor) -> Answer:
+        shape = [tf.shape(queries)[0], width]
+        return tf.fill(shape, LOWEST), tf.fill(shape, self.size), tf.fill(shape[:1], False)
 
-        def mended() -> Ranked:
-            asked, limited, wanted = (tf.gather_nd(each, left) for each in (queries, bounds, k))
-            scores, columns = self._ranked(asked, limited, wanted, width, stages[1:])
-            return (
-                tf.tensor_scatter_nd_update(answer[0], left, scores),
-                tf.tensor_scatter_nd_update(answer[1], left, columns),
-            )
-
-        return tf.cond(tf.equal(tf.shape(left)[0], 0), lambda: answer, mended)
-
-    def _settle(self, queries: tf.Tensor, best: tf.Tensor, columns: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def _settle(self, queries: tf.Tensor, best: tf.Tensor, columns: tf.Tensor) -> Ranked:
         """Score `[b, m]` columns by one sum each and sort them, equal scores by column; the lowest stay the lowest."""
         count = tf.shape(columns)[1]
         columns = ascending(tf.where(best > LOWEST, columns, self.size), count)
@@ -183,8 +176,7 @@ class ScanBruteForce(BlockBruteForce):
         # Each row's terms begin where a vector register does: ONNX Runtime adds up in another order where they do not.
         scores = tf.reduce_sum(tf.pad(terms, [[0, 0], [0, 0], [0, -terms.shape[2] % ALIGNED]]), axis=2)
         sorted_ = tf.math.top_k(tf.where(columns < self.size, scores, LOWEST), count)
-        at = tf.expand_dims(tf.range(tf.shape(columns)[0]) * count, 1) + sorted_.indices
-        return sorted_.values, tf.gather(tf.reshape(columns, [-1]), at)
+        return sorted_.values, chosen(columns, sorted_.indices)
 
 
 def _length(vectors: tf.Tensor) -> tf.Tensor:

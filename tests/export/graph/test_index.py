@@ -5,9 +5,12 @@ import tensorflow_recommenders as tfrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export.graph.index import BLOCK, SMALL, BlockBruteForce
+from export.graph import parts
+from export.graph.index import BlockBruteForce
+from export.graph.parts import BLOCK, MOST, PART, SMALL
 
 SIZES = (1, 2, 17, SMALL, SMALL + 1, 17 * BLOCK, 17 * BLOCK + 1, 18 * BLOCK - 1, 20 * BLOCK + 37)
+IN_PARTS = ((SMALL + 1, 16 * BLOCK), (18 * BLOCK - 1, 6 * BLOCK), (20 * BLOCK + 37, 4 * BLOCK))
 D = 6
 
 
@@ -16,13 +19,18 @@ def whole(rng, shape, *, spread):
     return rng.integers(-spread, spread + 1, shape).astype(np.float32)
 
 
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=[*((size, PART) for size in SIZES), *IN_PARTS])
 def both(request):
     """TFRS's index and ours over the same candidates, full of equal scores."""
-    candidates = whole(np.random.default_rng(request.param), (request.param, D), spread=2)
-    names = tf.constant([f"item {i}" for i in range(request.param)])
+    size, part = request.param
+    candidates = whole(np.random.default_rng(size), (size, D), spread=2)
+    names = tf.constant([f"item {i}" for i in range(size)])
     theirs = tfrs.layers.factorized_top_k.BruteForce().index(tf.constant(candidates), names)
-    return theirs, BlockBruteForce().index(candidates, names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PART", part)
+        ours = BlockBruteForce().index(candidates, names)
+    assert (len(ours.parts) > 1) == (part < PART)
+    return theirs, ours
 
 
 @pytest.mark.parametrize("queries", [0, 1, 7])
@@ -47,27 +55,45 @@ def test_equal_scores_everywhere_are_answered_in_index_order(both):
 @given(data=st.data())
 def test_the_best_of_any_scores_are_found_in_blocks_of_any_fill(data):
     size = data.draw(st.integers(SMALL + 1, SMALL + 3 * BLOCK))
-    ours = built(size)
+    ours = built(size, part=data.draw(st.sampled_from([PART, 8 * BLOCK])))
     scores = np.full((2, ours.columns), -5, np.float32)
     seed, levels = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.integers(1, 50))
     scores[:, :size] = -np.random.default_rng(seed).integers(1, levels + 1, (2, size))
     k = data.draw(st.integers(1, size))
-    values, columns = ours.best(tf.constant(scores), tf.constant(k))
+    values, columns = ours.best(lambda part: ours.parts[part].of(tf.constant(scores)), tf.constant(k))
     order = np.argsort(-scores[:, :size], axis=1, kind="stable")[:, :k]
     assert np.array_equal(columns, order)
     assert np.array_equal(values, np.take_along_axis(scores, order, axis=1))
 
 
-def built(size):
-    return BlockBruteForce().index(np.zeros((size, 1), np.float32))
+def built(size, *, part=PART):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PART", part)
+        return BlockBruteForce().index(np.arange(size, dtype=np.float32)[:, None])
+
+
+@pytest.mark.parametrize("size", [1, SMALL, SMALL + 1, 3 * PART - 1, 3 * PART, 10**7])
+def test_parts_follow_each_other_are_bounded_and_end_with_padding(size):
+    made = parts.parts(size)
+    assert [part.start for part in made] == np.cumsum([0, *(part.columns for part in made)])[:-1].tolist()
+    assert max(part.columns for part in made) <= PART or len(made) == MOST
+    assert (sum(part.size for part in made), min(part.size for part in made) > 0) == (size, True)
+    assert [part.columns > part.size for part in made] == [False] * (len(made) - 1) + [True]
+
+
+@pytest.mark.parametrize("part", [PART, BLOCK, 3 * BLOCK])
+def test_vectors_are_read_from_the_part_they_lie_in(part):
+    ours = built(SMALL + 300, part=part)
+    columns = np.random.default_rng(part).integers(0, ours.columns, (3, 400)).astype(np.int32)
+    assert np.array_equal(ours.vectors(tf.constant(columns))[..., 0], np.where(columns < ours.size, columns, 0))
 
 
 @pytest.mark.parametrize("size", [17, SMALL + 5])
 def test_k_above_the_catalogue_is_refused_as_tfrs_refuses_it(size):
-    theirs = tfrs.layers.factorized_top_k.BruteForce().index(tf.zeros([size, D]))
-    for index in (theirs, BlockBruteForce().index(tf.zeros([size, D]))):
+    theirs = tfrs.layers.factorized_top_k.BruteForce().index(tf.zeros([size, 1]))
+    for index in (theirs, *(built(size, part=part) for part in (PART, BLOCK))):
         with pytest.raises(tf.errors.InvalidArgumentError, match="input must have at least k columns"):
-            index(tf.zeros([1, D]), k=size + 1)
+            index(tf.zeros([1, 1]), k=size + 1)
 
 
 def test_without_identifiers_positions_are_answered_as_tfrs_answers_them():

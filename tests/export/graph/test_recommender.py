@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from export.bulk.embeddings import read_vectors
 from export.data.interactions import Interactions
+from export.graph import parts
 from export.graph.fold_in import ALPHA, RIDGE, fold_in, whitening
-from export.graph.index import SMALL
-from export.graph.lists import distinct, without
+from export.graph.lists import Limit, distinct
+from export.graph.parts import BLOCK, PART, SMALL
 from export.graph.plan import Plan
 from export.graph.query import KEPT
 from export.graph.recommender import Recommender
@@ -110,8 +111,8 @@ def test_every_signature_answers_like_numpy_in_python_in_a_session_and_in_the_tw
     holds()
 
 
-@pytest.fixture(scope="module")
-def scanned(tmp_path_factory):
+@pytest.fixture(scope="module", params=["whole", "in parts"])
+def scanned(tmp_path_factory, request):
     """A version that is scanned, with what makes that hard: equal items, items of no length, huge and tiny ones."""
     rng, size = np.random.default_rng(4), 300
     interactions = Interactions.from_ids([str(i % 9) for i in range(size)], [f"item {i:03}" for i in range(size)])
@@ -126,7 +127,12 @@ def scanned(tmp_path_factory):
         item_biases=np.round(rng.standard_normal(size) / 4).astype(np.float32),
         user_biases=rng.standard_normal(9, dtype=np.float32),
     )
-    recommender = Recommender(model, interactions, Plan(head=2, candidates=16, falls_back=0.0, cost=0.1))
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "in parts":
+            patch.setattr(parts, "SMALL", BLOCK)
+            patch.setattr(parts, "PART", BLOCK)
+        recommender = Recommender(model, interactions, Plan(head=2, candidates=16, falls_back=0.0, cost=0.1))
+    assert len(recommender.index.parts) == (3 if request.param == "in parts" else 1)
     folder = tmp_path_factory.mktemp("scanned")
     recommender.save(folder)
     write_twin(folder, folder / "twin")
@@ -175,8 +181,8 @@ def proven(recommender, inputs):
     left_out = tf.concat([recommender.items(given["exclude"]), recommender.histories(user, given["unseen"])], axis=1)
     queries = tf.gather(recommender.known.queries, user)
     index = recommender.index
-    bounds = without(index.bounds(queries), left_out)
-    return index.scan(queries, bounds, given["k"], index.stages(tf.reduce_max(given["k"]))[-1])[2].numpy().tolist()
+    limit = Limit(left_out=left_out)
+    return index.scan(queries, limit, given["k"], tf.reduce_max(given["k"]))[2].numpy().tolist()
 
 
 @pytest.mark.training
@@ -288,16 +294,21 @@ def test_what_no_signature_reads_is_not_kept(tiny_version):
 
 
 @pytest.mark.parametrize(
-    ("size", "scan", "kept"),
+    ("size", "scan", "kept", "part"),
     [
-        (3, None, KEPT),
-        (SMALL + 700, None, KEPT),
-        (SMALL + 700, None, 0),
-        (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1), KEPT),
+        (3, None, KEPT, PART),
+        (SMALL + 700, None, KEPT, PART),
+        (SMALL + 700, None, KEPT, 9 * BLOCK),
+        (SMALL + 700, None, 0, 9 * BLOCK),
+        (SMALL + 700, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1), KEPT, 9 * BLOCK),
+        (300, Plan(head=2, candidates=64, falls_back=0.0, cost=0.1), KEPT, PART),
     ],
 )
 @pytest.mark.training
-def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(size, scan, kept, tmp_path):
+def test_catalogues_of_a_few_items_of_many_and_of_those_that_are_scanned_answer_like_numpy(
+    size, scan, kept, part, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(parts, "PART", part)
     rng = np.random.default_rng(size)
     names = [f"item {i}" for i in range(size)]
     interactions = Interactions.from_ids([str(i % 9) for i in range(size)], names)

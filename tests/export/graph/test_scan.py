@@ -1,6 +1,7 @@
 """The scanning index: numpy's answers to the last bit where products are exact, whatever rules an item out."""
 
 from collections import Counter
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,6 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export.data.interactions import Interactions
+from export.graph import parts
+from export.graph.index import ANYTHING
+from export.graph.lists import Limit
+from export.graph.parts import BLOCK, PART, SMALL
 from export.graph.plan import CANDIDATE_COST, GAIN, LEAST_ITEMS, plan
 from export.graph.query import EXTRA
 from export.graph.scan import ScanBruteForce
@@ -55,27 +60,36 @@ def test_whatever_is_left_out_and_however_many_are_asked_for_the_answer_is_numpy
         huge, tiny = data.draw(st.sampled_from([(0, 0), (40, -80), (-80, 40), (30, 30)]))
         items = catalogue(rng, size, spread=spread, power=power) * np.float32(2.0**huge)
         queries = whole(rng, (rows, D + EXTRA), spread=2) * np.float32(2.0**tiny)
-        index = ScanBruteForce(k=10, head=HEAD, candidates=CANDIDATES).index(items)
+        index = parted(data.draw(st.sampled_from([PART, 3 * BLOCK, BLOCK])), items, k=10)
         scores = queries @ items.T
         kept = rng.random((rows, index.columns)) < data.draw(st.sampled_from([0.01, 0.5, 1.0]))
         top = np.argsort(-scores, axis=1, kind="stable")[:, : data.draw(st.sampled_from([0, 1, CANDIDATES]))]
         np.put_along_axis(kept, top, values=False, axis=1)  # all that the scan would have found, for one
         k = data.draw(st.sampled_from([1, 5, CANDIDATES // 2, CANDIDATES // 2 + 1, CANDIDATES + 1, 2 * CANDIDATES, 70]))
         k = min(k, size)
-        asked, limit = tf.constant(queries), lambda given: tf.where(kept, given, np.float32(LOWEST))
+        asked, limit = tf.constant(queries), Limit(allowed=tf.constant(kept))
+        if size == 300:  # said the other way
+            out = np.where(kept, index.size, np.arange(index.columns, dtype=np.int32))
+            limit = Limit(left_out=tf.constant(out.astype(np.int32)))
         found, columns = index.rank(asked, tf.constant(k), limit=limit)
         order, expected = best(np.where(kept[:, :size], scores, np.float32(LOWEST)), k)
         assert np.array_equal(found, expected)
         assert np.array_equal(np.where(expected > LOWEST, columns, -1), np.where(expected > LOWEST, order, -1))
         if k <= index.most:
-            bounds = limit(index.bounds(asked))
-            for stage, candidates in enumerate(index.stages(k)):
-                proven = index.scan(asked, bounds, tf.fill([rows], k), candidates)[2].numpy()
-                seen.update((stage, row) for row in proven.tolist())
+            proven = index.scan(asked, limit, tf.fill([rows], k), k)[2].numpy()
+            seen.update((len(index.parts) > 1, row) for row in proven.tolist())
 
     holds()
-    # Rows that the first candidates prove, that more of them do, and that fall back.
-    assert min(seen[stage, proven] for stage in (0, 1) for proven in (True, False)) > 20, seen
+    # Rows that the candidates prove, and that fall back; of a whole catalogue and in parts.
+    assert min(seen[place] for place in product((True, False), (True, False))) > 20, seen
+
+
+def parted(part, items, *, k):
+    """An index whose parts have at most so many columns, and all of whose parts have blocks if there are several."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "PART", part)
+        patch.setattr(parts, "SMALL", SMALL if part == PART else 2 * BLOCK)
+        return ScanBruteForce(k=k, head=HEAD, candidates=CANDIDATES).index(items)
 
 
 def test_the_length_of_what_is_not_scanned_is_bounded_where_its_squares_are_no_float32():
@@ -89,8 +103,8 @@ def test_the_length_of_what_is_not_scanned_is_bounded_where_its_squares_are_no_f
     assert np.array_equal(scores, 2.0**-40 * columns.numpy())
 
 
-@pytest.fixture(scope="module")
-def trained():
+@pytest.fixture(scope="module", params=[PART, 5 * BLOCK])
+def trained(request):
     """An index over vectors whose length lies in front, as real numbers; and queries, half of them not like that."""
     rng = np.random.default_rng(5)
     items = falling(rng.standard_normal((3000, D + EXTRA), dtype=np.float32), power=1)
@@ -99,12 +113,12 @@ def trained():
     unlike[:, :HEAD] = 0
     like = falling(like, power=1)
     like[:, -EXTRA:], unlike[:, -EXTRA:] = [1, 0], 0
-    return ScanBruteForce(k=5, head=HEAD, candidates=CANDIDATES).index(items), items, like, unlike
+    return parted(request.param, items, k=5), items, like, unlike
 
 
 def proven(index, queries, k=5):
     asked = tf.constant(queries)
-    return index.scan(asked, index.bounds(asked), tf.fill([len(queries)], k), index.stages(k)[-1])[2].numpy()
+    return index.scan(asked, ANYTHING, tf.fill([len(queries)], k), k)[2].numpy()
 
 
 def test_rows_that_the_bound_cannot_prove_fall_back_and_are_answered_like_numpy(trained):
