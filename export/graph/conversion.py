@@ -6,8 +6,9 @@ Rewriters run before tf2onnx's own conversion; what they put in place it leaves 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import export  # noqa: F401  isort: skip - selects Keras 2 before it is touched
@@ -112,30 +113,49 @@ def _replace(graph: Any, op: Any, kind: str, inputs: list[str], attributes: dict
 REWRITERS = [_compare_strings, _compare_numbers, _choose, _fill, _scatter]
 
 
-@contextmanager
-def quick_branches() -> Iterator[None]:
-    """Have tf2onnx rename what is in a branch by its own index of who reads what.
+def _rename(graph: Any, scope: str, original: Callable[[Any, str], None]) -> None:
+    """Rename what is in a branch by tf2onnx's own index of who reads what.
 
     It goes through all nodes of the branch for each of them: most of the conversion of a branch with 2,000.
     """
-    from tf2onnx.graph import Graph
+    nodes = {node.name: node for node in graph.get_nodes()}
+    replace = graph.replace_all_inputs
+
+    def replace_all_inputs(old: str, new: str, ops: list[Any]) -> None:
+        readers = sorted(graph._output_to_consumers.get(old, set()) & nodes.keys())
+        replace(old, new, ops=[nodes[name] for name in readers])
+
+    graph.replace_all_inputs = replace_all_inputs
+    original(graph, scope)
+    del graph.replace_all_inputs
+
+
+def _in_order(functions: list[Any]) -> list[Any]:
+    """Put functions, which tf2onnx takes from a set, behind those that they call, and else in the order of names."""
+    found, ordered = {function.name: function for function in functions}, dict[str, Any]()
+
+    def add(name: str) -> None:
+        nodes = [op.node_def for op in found[name].get_operations()]
+        called = {value.func.name for node in nodes for value in node.attr.values() if value.HasField("func")}
+        for other in sorted(called & found.keys() - ordered.keys()):
+            add(other)
+        ordered.setdefault(name, found[name])
+
+    for name in sorted(found):
+        add(name)
+    return list(ordered.values())
+
+
+@contextmanager
+def mended() -> Iterator[None]:
+    """Have tf2onnx convert branches in time that grows as they do, and alike in each process."""
+    from tf2onnx import tfonnx
     from tf2onnx.onnx_opset import controlflow
 
-    original = controlflow.prefix_graph
-
-    def prefix_graph(graph: Any, scope: str) -> None:
-        nodes = {node.name: node for node in graph.get_nodes()}
-
-        def replace_all_inputs(old: str, new: str, ops: list[Any]) -> None:
-            readers = sorted(graph._output_to_consumers.get(old, set()) & nodes.keys())
-            Graph.replace_all_inputs(graph, old, new, ops=[nodes[name] for name in readers])
-
-        graph.replace_all_inputs = replace_all_inputs
-        original(graph, scope)
-        del graph.replace_all_inputs
-
-    controlflow.prefix_graph = prefix_graph
+    prefix, resolve = controlflow.prefix_graph, tfonnx.resolve_functions
+    controlflow.prefix_graph = partial(_rename, original=prefix)
+    tfonnx.resolve_functions = lambda graph: _in_order(resolve(graph))
     try:
         yield
     finally:
-        controlflow.prefix_graph = original
+        controlflow.prefix_graph, tfonnx.resolve_functions = prefix, resolve

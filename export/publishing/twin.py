@@ -24,7 +24,7 @@ import tensorflow as tf
 from onnx.external_data_helper import set_external_data
 
 from export.data.interactions import Ints, Names
-from export.graph.conversion import REWRITERS, ask_for, look_up_shapes, quick_branches
+from export.graph.conversion import REWRITERS, ask_for, look_up_shapes, mended
 from export.publishing.agreement import Answer, Arrays
 from serving.contract import SIGNATURES, twin_output
 from serving.engines.onnx import open_graph
@@ -137,7 +137,7 @@ def _convert(loaded: Any, name: str, weights: _Weights) -> onnx.ModelProto:
         ask_for(frozen, read, tables)
         with tf.Graph().as_default():
             frozen = tf_loader.tf_optimize(taken, outputs, tf_loader.fix_freezing_errors_part2(frozen))
-    with tf.Graph().as_default() as graph, quick_branches():
+    with tf.Graph().as_default() as graph, mended():
         tf.import_graph_def(frozen, name="")
         converted = process_tf_graph(
             graph,

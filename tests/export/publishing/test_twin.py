@@ -6,7 +6,12 @@ import sys
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
+from tf2onnx import tfonnx
 
+from export.graph.conversion import mended
+from export.graph.plan import Plan
+from export.graph.recommender import Recommender
 from export.publishing.agreement import cases, first_difference, requests, session
 from export.publishing.twin import OPSET, SHARED_FROM, WEIGHTS, twin, write_twin
 from serving.contract import SIGNATURES, twin_output
@@ -124,3 +129,26 @@ def test_recommend_takes_no_more_nodes_than_it_has_steps(kind, tiny_versions):
     assert not {"ScatterND", "Not", "Mul", "Equal"} & set(kinds)  # choices and scatters, written out
     assert kinds.count("Where") == 3
     assert len([kind for kind in kinds if kind not in ("Identity", "Constant")]) <= 50
+
+
+def test_the_branches_of_a_scanned_graph_are_converted_in_one_order_whatever_order_they_are_found_in(
+    tmp_path, monkeypatch, tiny_version
+):
+    scan, resolve, orders = Plan(head=2, candidates=8, falls_back=0.0, cost=0.1), tfonnx.resolve_functions, []
+    Recommender(tiny_version.model, tiny_version.interactions, scan).save(tmp_path / "1")
+    graph = tf.saved_model.load(str(tmp_path / "1")).signatures["recommend"].graph
+    for step in (1, -1):  # from a set, which Python orders anew in each process
+        monkeypatch.setattr(tfonnx, "resolve_functions", lambda graph, step=step: resolve(graph)[::step])
+        with mended():
+            orders.append(tfonnx.resolve_functions(graph))
+    names, others = ([function.name for function in order] for order in orders)
+    assert names == others
+    calls = [
+        (place, names.index(value.func.name))
+        for place, function in enumerate(orders[0])
+        for op in function.get_operations()
+        for value in op.node_def.attr.values()
+        if value.HasField("func")
+    ]
+    assert len(calls) > 2
+    assert all(called < caller for caller, called in calls)
