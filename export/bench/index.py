@@ -18,8 +18,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 from rich.table import Table
 
-from export.graph.index import ANYTHING, BlockBruteForce
-from export.graph.plan import Plan, decide
+from export.graph.index import ANYTHING
+from export.graph.plan import Plan, decide, index_of
 from export.graph.query import table
 from export.graph.scan import ScanBruteForce
 from export.progress import page, say
@@ -89,8 +89,7 @@ class Contest:
         model = model if plan is None else Turn.of(model).turned(model)
         self.users = table(model.user_vectors)[:-1]
         columns = np.pad(np.column_stack([model.vectors, model.item_biases]), ((0, 0), (0, 1)))  # no popularity
-        ours = BlockBruteForce() if plan is None else ScanBruteForce(1, head=plan.head, candidates=plan.candidates)
-        self.ours = ours.index(columns)
+        self.ours = index_of(plan).index(columns)
         self.product = tf.Variable(columns.T, trainable=False)
         self.theirs = tfrs.layers.factorized_top_k.BruteForce().index(tf.constant(columns))
         self.columns = columns

@@ -30,9 +30,9 @@ the 10 best; for the 65 that a scan takes, 128 was."""
 SMALL = 16 * BLOCK
 """Candidates up to which sorting everything costs no more than choosing blocks."""
 
-PART = 1024 * BLOCK
-"""Columns of a part at the most. Of 16,384 to 262,144, tried at 1,000,000 items with 1 and 32 queries, this was the
-fastest with both: smaller parts cost a lone query, and scores of 32 MB and more glibc gives back to the system."""
+PART = 1984 * BLOCK
+"""Columns of a part at the most: scores of 32 queries are then just below the 32 MB from which on glibc gives memory
+back to the system. Of 16,384 to 262,144, tried at 1,000,000 items, smaller ones cost a lone query up to half more."""
 
 MOST = 16
 """Parts at the most, of larger columns if need be: each is some thirty nodes in every way that a graph answers."""
@@ -86,8 +86,8 @@ class Part:
 def parts(size: int) -> list[Part]:
     """Lay out so many candidates, with a column of padding at least: in parts as equal as blocks allow.
 
-    >>> [(part.start, part.columns, part.size, part.blocks) for part in parts(200_000)]
-    [(0, 100096, 100096, 782), (100096, 100096, 99904, 782)]
+    >>> [(part.start, part.columns, part.size, part.blocks) for part in parts(300_000)]
+    [(0, 150016, 150016, 1172), (150016, 150016, 149984, 1172)]
     """
     if size <= SMALL:
         return [Part(start=0, columns=size + 1, size=size, blocks=0)]

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from export.data.interactions import Interactions
+from export.graph.index import BlockBruteForce
 from export.graph.query import EXTRA
-from export.graph.scan import ROUNDING
+from export.graph.scan import MOST, ROUNDING, SPARE, ScanBruteForce
 from export.waist.factorized import Factorized, check
 from export.waist.turn import Turn, blocks
 from serving.contract import DEFAULT_K
@@ -28,7 +29,7 @@ Ints = npt.NDArray[np.int64]
 LEAST_ITEMS = 100_000
 """Items below which the product is not worth avoiding: what the scan adds to it costs nearly the same at any size."""
 
-HEADS, CANDIDATES = (8, 16, 32, 64, 128), (32, 64, 128, 256, 512)
+HEADS, CANDIDATES = (8, 16, 32, 64, 128), (64, 128, 256, 512)
 
 GAIN = 0.7
 """The estimated share of the product's cost up to which the scan is taken; it is not, where it would hardly pay."""
@@ -52,12 +53,14 @@ class Plan:
         candidates: items that are scored exactly.
         falls_back: share of the counted users for whom so many are not enough, so that the full product answers.
         cost: the estimated share of the product's cost.
+        most: answers up to which it pays.
     """
 
     head: int
     candidates: int
     falls_back: float
     cost: float
+    most: int = MOST
 
 
 def plan(model: Factorized, interactions: Interactions, *, least: int = LEAST_ITEMS) -> Plan | None:
@@ -79,28 +82,48 @@ def decide(model: Factorized, own: Sequence[Ints], *, least: int = LEAST_ITEMS) 
     some = np.unique(np.linspace(0, len(model.user_vectors) - 1, USERS).astype(np.int64))
     model = Turn.of(model).turned(model)
     asked = replace(model, user_vectors=model.user_vectors[some])
-    plans = []
-    for head, needed in _needed(asked, [own[user] for user in some.tolist()]).items():
-        for candidates in CANDIDATES:
-            falls_back = float((needed > candidates).mean())
-            scored = candidates * CANDIDATE_COST / (items * columns)
-            cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * falls_back
-            plans.append(Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4)))
+    own = [own[user] for user in some.tolist()]
+    plans = [
+        _plan(needed, head, candidates, items, columns)
+        for head, needed in _needed(asked, own, HEADS, DEFAULT_K).items()
+        for candidates in CANDIDATES
+    ]
     best = min(plans, key=lambda each: (each.cost, each.head, each.candidates), default=None)
-    return best if best is not None and best.cost <= GAIN else None
+    if best is None or best.cost > GAIN:
+        return None
+    for most in (MOST, MOST // 4):
+        needed = _needed(asked, own, [best.head], most)[best.head]
+        if _plan(needed, best.head, max(best.candidates, SPARE * most), items, columns).cost <= 1:
+            return replace(best, most=most)
+    return replace(best, most=DEFAULT_K)
 
 
-def _needed(model: Factorized, own: Sequence[Ints]) -> dict[int, Ints]:
-    """Count for each head, of `[u]` users, the items whose bound is not below the last of their best: `[2u]`.
+def index_of(plan: Plan | None) -> BlockBruteForce:
+    """Prepare the index that was decided on."""
+    if plan is None:
+        return BlockBruteForce(k=DEFAULT_K)
+    return ScanBruteForce(DEFAULT_K, head=plan.head, candidates=plan.candidates, most=plan.most)
+
+
+def _plan(needed: Ints, head: int, candidates: int, items: int, columns: int) -> Plan:
+    """Estimate what it costs to scan so many components and score so many candidates, of `[u]` that are needed."""
+    falls_back = float((needed > candidates).mean())
+    scored = candidates * CANDIDATE_COST / (items * columns)
+    cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * falls_back
+    return Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4))
+
+
+def _needed(model: Factorized, own: Sequence[Ints], heads: Sequence[int], k: int) -> dict[int, Ints]:
+    """Count for each head, of `[u]` users, the items whose bound is not below the last of their k best: `[2u]`.
 
     Each user is counted twice, as asked with and without what they already have: without it the last of the best lies
     lower, and more items come near it.
     """
     users = model.user_vectors
-    heads = [head for head in HEADS if head < users.shape[1]]
+    heads = [head for head in heads if head < users.shape[1]]
     rest = {head: np.linalg.norm(users[:, head:], axis=1, keepdims=True) for head in heads}
     needed = {head: np.zeros((2, len(users)), np.int64) for head in heads}
-    last = _last(model, own) - _room(model)
+    last = _last(model, own, k) - _room(model)
     for at, items in blocks(model.vectors):
         biases = model.item_biases[at : at + len(items)]
         for head in heads:
@@ -111,9 +134,9 @@ def _needed(model: Factorized, own: Sequence[Ints]) -> dict[int, Ints]:
     return {head: counts.ravel() for head, counts in needed.items()}
 
 
-def _last(model: Factorized, own: Sequence[Ints]) -> Floats:
-    """Find the last of the best scores of `[u]` users, with and without what they have: `[2, u]`."""
-    k = min(DEFAULT_K, len(model.vectors))
+def _last(model: Factorized, own: Sequence[Ints], k: int) -> Floats:
+    """Find the last of the k best scores of `[u]` users, with and without what they have: `[2, u]`."""
+    k = min(k, len(model.vectors))
     best = np.full((2, len(model.user_vectors), k), -np.inf, np.float32)
     for at, items in blocks(model.vectors):
         scores = model.user_vectors @ items.T + model.item_biases[at : at + len(items)]

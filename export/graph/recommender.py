@@ -20,13 +20,11 @@ import tensorflow as tf
 from export.data.interactions import Interactions
 from export.graph.fold_in import fold_in, whitening
 from export.graph.history import Histories, HistoryVector
-from export.graph.index import BlockBruteForce
 from export.graph.lists import Limit, distinct
 from export.graph.parts import Ranked, part_of
-from export.graph.plan import Plan
+from export.graph.plan import Plan, index_of
 from export.graph.query import EXTRA, KEPT, KnownUsers, nothing_unless, popular_unless, table, with_bias
 from export.graph.refusals import require
-from export.graph.scan import ScanBruteForce
 from export.graph.within import Within
 from export.waist.factorized import Factorized, check
 from export.waist.places import Places
@@ -69,8 +67,7 @@ class Recommender(tf.Module):
             self.turn = tf.Variable(turn.users.astype(np.float32), trainable=False)
         columns = np.column_stack([model.vectors, model.item_biases, popularity])
         self.users, self.items = Places(interactions.users), Places(interactions.items)
-        index = ScanBruteForce(DEFAULT_K, head=plan.head, candidates=plan.candidates) if plan else BlockBruteForce()
-        self.index = index.index(columns, interactions.items)
+        self.index = index_of(plan).index(columns, interactions.items)
         self.known = KnownUsers(table(model.user_vectors), self.index, kept=kept if plan is None else 0)
         self.whitening = tf.Variable(white, trainable=False)
         self.inverse_norms = tf.Variable(np.pad(norms, (0, self.index.columns - size)), trainable=False)

@@ -45,7 +45,11 @@ ROUNDING = 4 * 2.0**-24
 """Room for rounding: times the components, the length of the query and that of the longest item."""
 
 MOST = 128
-"""Answers up to which there is a scan: 100 still gain at 1,000,000 items, and at 100,000 no more (docs/index.md)."""
+"""Answers up to which there is a scan at the most: 100 still gain of some 1,000,000 items (docs/index.md)."""
+
+SPARE = 4
+"""Items that are scored exactly for each that is asked for. Of 1,000,000 like two_tower's, 200 were not enough to find
+the 100 best of 19 users in a hundred, 400 of none."""
 
 ALIGNED = 16
 """Float32s in the widest vector register."""
@@ -60,21 +64,22 @@ class ScanBruteForce(BlockBruteForce):
 
     Attributes:
         head: components that are scanned.
-        candidates: items that are scored exactly; more for who asks for more than half as many.
-        most: answers that a scan gives, MOST of a large catalogue; whoever asks for more asks the full product.
+        candidates: items that are scored exactly, or SPARE times as many as are asked for.
+        most: answers that a scan gives, fewer of a small catalogue; whoever asks for more asks the full product.
     """
 
-    def __init__(self, k: int, *, head: int, candidates: int) -> None:
+    def __init__(self, k: int, *, head: int, candidates: int, most: int = MOST) -> None:
         """Prepare to scan ``head`` components and to score ``candidates``, fewer than there are to come."""
         super().__init__(k=k)
         self.head = head
         self.candidates = candidates
+        self.most = most
 
     def index(self, candidates: tf.Tensor, identifiers: tf.Tensor | None = None) -> Self:
         """Take `[n, d]` candidates, of which the last EXTRA components are always scanned; see BlockBruteForce."""
         candidates = np.asarray(candidates, np.float32)
         self._take(len(candidates), identifiers)
-        self.most = min(MOST, (self.size - 1) // 2)
+        self.most = min(self.most, (self.size - 1) // 2)
         padding = ((0, self.columns - self.size), (0, 0))
         rest = np.nextafter(_lengths(candidates[:, self.head : -EXTRA]).astype(np.float32), np.float32(np.inf))
         scanned = np.pad(np.column_stack([candidates[:, : self.head], candidates[:, -EXTRA:], rest]), padding).T
@@ -118,7 +123,7 @@ class ScanBruteForce(BlockBruteForce):
 
     def settled(self, width: int | tf.Tensor) -> tf.Tensor:
         """Say how many are scored exactly where so many are asked for."""
-        return tf.minimum(tf.maximum(self.candidates, 2 * tf.minimum(width, MOST)), self.size - 1)
+        return tf.minimum(tf.maximum(self.candidates, SPARE * tf.minimum(width, MOST)), self.size - 1)
 
     def bounds(self, queries: tf.Tensor) -> Scores:
         """Bound the scores of all candidates from above, for `[b, d]` vectors."""

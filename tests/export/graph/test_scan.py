@@ -14,11 +14,11 @@ from export.graph import parts
 from export.graph.index import ANYTHING
 from export.graph.lists import Limit
 from export.graph.parts import BLOCK, PART, SMALL
-from export.graph.plan import CANDIDATE_COST, GAIN, LEAST_ITEMS, plan
+from export.graph.plan import CANDIDATE_COST, GAIN, LEAST_ITEMS, index_of, plan
 from export.graph.query import EXTRA
-from export.graph.scan import ScanBruteForce
+from export.graph.scan import MOST, ScanBruteForce
 from export.waist.factorized import Factorized
-from serving.contract import LOWEST
+from serving.contract import DEFAULT_K, LOWEST
 
 HEAD, CANDIDATES, D = 3, 16, 9
 
@@ -162,9 +162,29 @@ def test_vectors_like_trained_ones_are_scanned_and_others_and_few_are_not():
     like, interactions = model(falling(gaussian, power=1) @ turn, rng)
     chosen = plan(like, interactions)
     assert chosen == plan(like, interactions)
-    assert chosen.falls_back == 0
+    assert chosen.falls_back <= 0.01
     assert (chosen.head + 3) / 50 + chosen.candidates * CANDIDATE_COST / (48 * 200_000) <= chosen.cost + 1e-4 <= GAIN
     assert plan(*model(gaussian, rng)) is None
     assert plan(*model(falling(gaussian[: LEAST_ITEMS - 1], power=1) @ turn, rng)) is None
     like.vectors[7] = 1e9  # one item of enormous length makes every row fall back
     assert plan(like, interactions) is None
+
+
+def test_whoever_asks_for_more_than_the_scan_pays_for_gets_the_full_product_at_once(monkeypatch):
+    monkeypatch.setattr("export.graph.plan.CANDIDATE_COST", 1_000)  # as it is to many more items than these
+    rng = np.random.default_rng(2)
+    like = falling(rng.standard_normal((200_000, 48), dtype=np.float32), power=1)
+    assert plan(*model(like, rng)).most == MOST
+    vectors = 0.01 * rng.standard_normal((200_000, 48), dtype=np.float32)
+    vectors[:24] = 0  # half of these are above all others for each user, and the others are all alike
+    vectors[:24, :2] = 30 * rng.standard_normal((24, 2), dtype=np.float32)
+    chosen = plan(*model(vectors, rng))
+    assert chosen.most == DEFAULT_K
+    index = index_of(chosen).index(np.pad(vectors, ((0, 0), (0, EXTRA))))
+    assert index.most == DEFAULT_K
+    users = tf.constant(np.pad(rng.standard_normal((3, 48), dtype=np.float32), ((0, 0), (0, EXTRA))))
+    for k in (DEFAULT_K, 40):
+        order, expected = best(users.numpy().astype(np.float64) @ index.vectors(tf.range(index.size)).numpy().T, k)
+        scores, columns = index.rank(users, tf.constant(k))
+        np.testing.assert_allclose(scores, expected, rtol=1e-5)
+        assert k > DEFAULT_K or np.array_equal(columns, order)
