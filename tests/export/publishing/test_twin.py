@@ -89,8 +89,8 @@ def test_weights_are_on_disk_once_for_all_signatures(tiny_version):
     assert sorted(places)[-1][0] + sorted(places)[-1][1] == len(contents)
     pieces = [contents[offset : offset + length] for offset, length in places]
     assert len(set(pieces)) == len(pieces)
-    vectors = tiny_version.recommender.index.get_weights()[1]
-    assert sum(piece == vectors.tobytes() for piece in pieces) == 1
+    (vectors,) = tiny_version.recommender.index.matrices["candidates"]
+    assert sum(piece == vectors.numpy().tobytes() for piece in pieces) == 1
 
 
 def test_writing_a_twin_over_another_replaces_it(tiny_versions, tmp_path):
