@@ -23,7 +23,10 @@ WORTH = 32 << 20
 """Bytes that are worth giving back: all threads wait for some milliseconds meanwhile."""
 
 TRIES = 5
-"""How often in a row before what stays is taken for what is needed: the last of a request may be there at first."""
+"""How often in a row, as the last of a request may be there at first; what stays may be needed: a new version, say."""
+
+LATER = 25.0
+"""Seconds before one more try then: an answer that is not read is held for 30."""
 
 M_ARENA_MAX = -8
 """mallopt's number for how many arenas there may be."""
@@ -43,8 +46,9 @@ async def keep_low(account: Account, http: HttpServer) -> None:
             gc.collect()  # what start-up made is frozen: some milliseconds
             await asyncio.to_thread(trim)
             tries += 1
-            if tries == TRIES:  # more is in use now: a new version, say
-                low, tries = _resident(), 0
+            if tries == TRIES:
+                await asyncio.sleep(LATER)
+                tries -= 1
         else:
             tries = 0
 
