@@ -101,8 +101,8 @@ def _read(checkpoint: Any, name: str) -> Floats:
 
 def _parts(checkpoint: Any, name: str) -> list[Floats]:
     """Read what is held in parts; nothing, where there is none."""
-    keys = (_key(part_of(name, part)) for part in count())
-    return [checkpoint.get_tensor(key) for key in takewhile(checkpoint.has_tensor, keys)]
+    names = (part_of(name, part) for part in count())
+    return [_read(checkpoint, each) for each in takewhile(lambda each: checkpoint.has_tensor(_key(each)), names)]
 
 
 def _parquet(path: Path, column: str, names: Sequence[str], vectors: Floats) -> None:

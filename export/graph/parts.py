@@ -34,8 +34,8 @@ PART = 1984 * BLOCK
 """Columns of a part at the most: scores of 32 queries are then just below the 32 MB from which on glibc gives memory
 back to the system. Of 16,384 to 262,144, tried at 1,000,000 items, smaller ones cost a lone query up to half more."""
 
-MOST = 16
-"""Parts at the most, of larger columns if need be: each is some thirty nodes in every way that a graph answers."""
+MOST_PARTS = 16
+"""Of more columns each, if need be: a part is some thirty nodes in every way that a graph answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def parts(size: int) -> list[Part]:
     if size <= SMALL:
         return [Part(start=0, columns=size + 1, size=size, blocks=0)]
     blocks = size // BLOCK + 1
-    each = -(-blocks // min(MOST, -(-blocks * BLOCK // PART)))
+    each = -(-blocks // min(MOST_PARTS, -(-blocks * BLOCK // PART)))
     starts = [(at * BLOCK, min(each, blocks - at)) for at in range(0, blocks, each)]
     return [
         Part(start=at, columns=count * BLOCK, size=min(count * BLOCK, size - at), blocks=count) for at, count in starts

@@ -106,7 +106,7 @@ class ScanBruteForce(BlockBruteForce):
     ) -> Ranked:
         """See BlockBruteForce; more than ``most`` are asked of the full product at once."""
         k = tf.fill([tf.shape(queries)[0]], width) if k is None else tf.minimum(k, width)
-        limit = limit.spread(self.columns) if len(self.parts) > 1 else limit
+        limit = limit.spread(self.columns) if len(self.parts) > 1 else limit  # once, for all ways below
         scores, columns, proven = tf.cond(
             tf.convert_to_tensor(width) > self.most,
             lambda: self._unproven(queries, width),

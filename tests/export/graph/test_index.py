@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from export.graph import parts
 from export.graph.index import BlockBruteForce
-from export.graph.parts import BLOCK, MOST, PART, SMALL
+from export.graph.parts import BLOCK, MOST_PARTS, PART, SMALL
 
 SIZES = (1, 2, 17, SMALL, SMALL + 1, 17 * BLOCK, 17 * BLOCK + 1, 18 * BLOCK - 1, 20 * BLOCK + 37)
 IN_PARTS = ((SMALL + 1, 16 * BLOCK), (18 * BLOCK - 1, 6 * BLOCK), (20 * BLOCK + 37, 4 * BLOCK))
@@ -76,7 +76,7 @@ def built(size, *, part=PART):
 def test_parts_follow_each_other_are_bounded_and_end_with_padding(size):
     made = parts.parts(size)
     assert [part.start for part in made] == np.cumsum([0, *(part.columns for part in made)])[:-1].tolist()
-    assert max(part.columns for part in made) <= PART or len(made) == MOST
+    assert max(part.columns for part in made) <= PART or len(made) == MOST_PARTS
     assert (sum(part.size for part in made), min(part.size for part in made) > 0) == (size, True)
     assert [part.columns > part.size for part in made] == [False] * (len(made) - 1) + [True]
 
