@@ -74,13 +74,15 @@ def read_text(path: Path, wanted: Mapping[str, str], required: Iterable[str], so
         return "skip"
 
     first = 0
-    with _stream(path, found) as stream:
-        for batch in _batches(stream, found, list(places.values()), refuse):
-            if torn:
-                raise Failure(torn[0])
-            columns = {ours: batch.column(str(at)) for ours, at in places.items()}
-            yield Piece(path=path, first=first, columns=columns, named=wanted, text=True)
-            first += batch.num_rows
+    # Not closed here: Arrow reads ahead in a thread of its own, and a file closed under it would lend that thread its
+    # descriptor's number, which may be the next file's by then. The last to let go of the stream closes it.
+    stream = _stream(path, found)
+    for batch in _batches(stream, found, list(places.values()), refuse):
+        if torn:
+            raise Failure(torn[0])
+        columns = {ours: batch.column(str(at)) for ours, at in places.items()}
+        yield Piece(path=path, first=first, columns=columns, named=wanted, text=True)
+        first += batch.num_rows
     if torn:
         raise Failure(torn[0])
 
