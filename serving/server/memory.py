@@ -22,6 +22,9 @@ MUCH = 8
 WORTH = 32 << 20
 """Bytes that are worth giving back: all threads wait for some milliseconds meanwhile."""
 
+EVERY = 1.0
+"""Seconds between two looks."""
+
 TRIES = 5
 """How often in a row, as the last of a request may be there at first; what stays may be needed: a new version, say."""
 
@@ -33,13 +36,13 @@ M_ARENA_MAX = -8
 
 
 async def keep_low(account: Account, http: HttpServer) -> None:
-    """Look once a second whether more is held than was once enough, and nobody at work on anything large; for ever.
+    """Look again and again whether more is held than was once enough, and nobody at work on anything large; for ever.
 
     What requests stand for would not tell: of what gRPC takes nothing is known here.
     """
     trim, low, tries = _trim(), _resident(), 0
     while trim is not None:
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(EVERY)
         low = min(low, _resident())
         idle = account.held <= account.budget.in_flight // MUCH and http.buffered <= http.limits.buffered // MUCH
         if idle and _resident() > low + WORTH:
