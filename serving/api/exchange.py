@@ -173,13 +173,13 @@ class Exchange:
 
     def _reply(self, body: bytes) -> None:
         self._share.release()
+        self._observe(Code.OK)  # first: whoever has an answer finds it counted, whichever worker process he asks
         self._respond(200, JSON, body)
-        self._observe(Code.OK)
 
     def _refuse(self, refusal: Refusal) -> None:
         self._share.release()
-        self._respond(HTTP[refusal.code], JSON, json_replies.error(refusal.message) if refusal.message else b"")
         self._observe(refusal.code)
+        self._respond(HTTP[refusal.code], JSON, json_replies.error(refusal.message) if refusal.message else b"")
 
     def _observe(self, code: Code) -> None:
         if self._api.observer.active:
