@@ -32,6 +32,7 @@ from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.repository.repository import Repository
 from serving.server import memory, rpc_server
+from serving.server.ports import listen
 from serving.server.rpc_server import RpcLimits
 from serving.version.find import no_versions
 
@@ -161,30 +162,6 @@ async def _until_signalled(config: Config, ready: Callable[[Ready], None]) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ending.set)
     await serve(config, ready, ending)
-
-
-def listen(host: str, port: int, *, share: bool) -> socket.socket:
-    """Bind a TCP port; ``share`` lets other processes bind it too, and the kernel deals connections out.
-
-    Raises:
-        Failure: the port is taken, or the host is none of this machine.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        bound = socket.socket(family, kind, protocol)
-        try:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if share:
-                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.bind(address)
-        except OSError:
-            bound.close()
-            raise
-    except OSError as error:
-        raise Failure(f"cannot listen on {host}:{port}: {error.strerror}; another port is --rest-port 0") from error
-    return bound
 
 
 def set_up_logging(*, access_log: AccessLog) -> None:

@@ -16,6 +16,7 @@ from types import FrameType
 
 from serving.errors import Failure
 from serving.server import server
+from serving.server.ports import listen
 from serving.server.server import Config, Ready
 
 START_SECONDS = 120.0
@@ -55,8 +56,8 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
 
 
 def _reserve(host: str, port: int):  # type: ignore[no-untyped-def]
-    server.listen(host, port, share=False).close()  # a sharing socket alone would not notice another server
-    return server.listen(host, port, share=True)
+    listen(host, port, share=False).close()  # a sharing socket alone would not notice another server
+    return listen(host, port, share=True)
 
 
 def _supervise(config: Config, count: int, ready: Callable[[Ready], None], ending: threading.Event) -> None:

@@ -1,0 +1,31 @@
+"""The TCP ports of the server: bound here, so that what cannot be bound is one sentence."""
+
+from __future__ import annotations
+
+import socket
+
+from serving.errors import Failure
+
+
+def listen(host: str, port: int, *, share: bool) -> socket.socket:
+    """Bind a TCP port; ``share`` lets other processes bind it too, and the kernel deals connections out.
+
+    Raises:
+        Failure: the port is taken, or the host is none of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.socket(family, kind, protocol)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if share:
+                bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
+    except OSError as error:
+        raise Failure(f"cannot listen on {host}:{port}: {error.strerror}; another port is --rest-port 0") from error
+    return bound
