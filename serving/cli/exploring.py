@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serving.cli.serve import PORT
+
 if TYPE_CHECKING:
     from serving.explore.upstream import Upstream
 
@@ -22,7 +24,9 @@ LINUX_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
     "--models", type=click.Path(path_type=Path), help="Models folder, for names and figures.  [default: models]"
 )
 @click.option("--model", "given", multiple=True, help="Show this model only; may be repeated.  [default: the folder's]")
-@click.option("--port", default=8600, show_default=True, help="Port of the page, on this machine only; 0: a free one.")
+@click.option(
+    "--port", type=PORT, default=8600, show_default=True, help="Port of the page, on this machine only; 0: a free one."
+)
 @click.option("--open/--no-open", "open_it", default=True, show_default=True, help="Open the page in the browser.")
 def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], port: int, open_it: bool) -> None:
     r"""Try the models side by side on a page in the browser.

@@ -12,6 +12,8 @@ import click
 if TYPE_CHECKING:
     from serving.server.server import Config
 
+PORT = click.IntRange(0, 65535)  # the system would take the remainder of a larger one
+
 
 @click.command()
 @click.argument("started_as", required=False, type=click.Choice(["serve"]), metavar="")  # SageMaker's, to the image
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
     "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
-@click.option("--rest-port", default=8501, show_default=True, help="REST port; 0 picks a free one.")
-@click.option("--grpc-port", default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
+@click.option("--rest-port", type=PORT, default=8501, show_default=True, help="REST port; 0 picks a free one.")
+@click.option("--grpc-port", type=PORT, default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
 @click.option(
     "--engine",
     type=click.Choice(["auto", "onnx", "tensorflow"]),

@@ -19,6 +19,7 @@ from datetime import datetime
 import grpc
 import psutil
 import pytest
+from command import triptych
 from live import ask, live, predict, process
 
 BODY = {"instances": ["1"]}
@@ -216,6 +217,16 @@ def test_a_port_that_is_taken_is_one_sentence(tiny_version):
                 status, line = failing(*options, *ports)
                 assert status == 1
                 assert line.startswith(f"triptych: cannot listen on 127.0.0.1:{port}: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("serve", "--rest-port"), ("serve", "--grpc-port"), ("explore", "--port")], ids=" ".join
+)
+@pytest.mark.parametrize("port", ["65536", "70000", "-1"])
+def test_what_is_no_port_is_refused_and_nothing_listens_on_what_is_left_of_it(arguments, port):
+    refused = triptych(*arguments, port)
+    assert refused.returncode == 2
+    assert f"{port} is not in the range 0<=x<=65535" in refused.stderr
 
 
 def test_nothing_to_serve_is_one_sentence_that_names_the_command(tmp_path):
