@@ -7,6 +7,15 @@ import socket
 from serving.errors import Failure
 
 
+def address(host: str, port: int) -> str:
+    """Return an address as URLs and gRPC have it, an IPv6 one in brackets.
+
+    >>> address("localhost", 8500), address("::1", 8500)
+    ('localhost:8500', '[::1]:8500')
+    """
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def listen(host: str, port: int, *, share: bool) -> socket.socket:
     """Bind a TCP port; ``share`` lets other processes bind it too, and the kernel deals connections out.
 
@@ -14,7 +23,7 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
         Failure: the port is taken, or the host is none of this machine.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, kind, protocol, _, place = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         bound = socket.socket(family, kind, protocol)
@@ -22,10 +31,11 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if share:
                 bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            bound.bind(address)
+            bound.bind(place)
         except OSError:
             bound.close()
             raise
-    except OSError as error:
-        raise Failure(f"cannot listen on {host}:{port}: {error.strerror}; another port is --rest-port 0") from error
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no name of a host"
+        raise Failure(f"cannot listen on {address(host, port)}: {reason}; another port is --rest-port 0") from error
     return bound

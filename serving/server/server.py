@@ -32,7 +32,7 @@ from serving.printable import LineFormatter
 from serving.repository.model_sources import Sources, from_config, from_folder, monitoring_path
 from serving.repository.repository import Repository
 from serving.server import memory, rpc_server
-from serving.server.ports import listen
+from serving.server.ports import address, listen
 from serving.server.rpc_server import RpcLimits
 from serving.version.find import no_versions
 
@@ -83,8 +83,8 @@ class Ready:
     def __str__(self) -> str:
         plural = "" if self.models == 1 else "s"
         return (
-            f"serving {self.models} model{plural} on http://{self.host}:{self.rest_port} (REST) "
-            f"and {self.host}:{self.grpc_port} (gRPC)"
+            f"serving {self.models} model{plural} on http://{address(self.host, self.rest_port)} (REST) "
+            f"and {address(self.host, self.grpc_port)} (gRPC)"
         )
 
 
@@ -145,8 +145,8 @@ async def _answer(
         rest_api = HostedRoutes(rest_api, config.platform, predictor.repository)
     http = HttpServer(rest_api, config.limits)
     rest = await asyncio.get_running_loop().create_server(http.protocol, sock=listening, backlog=2048)
-    address, api = f"{config.host}:{config.grpc_port}", RpcApi(predictor, observer)
-    rpc, healthy, grpc_port = await rpc_server.start(address, api, config.rpc, share=config.share_ports)
+    place, api = address(config.host, config.grpc_port), RpcApi(predictor, observer)
+    rpc, healthy, grpc_port = await rpc_server.start(place, api, config.rpc, share=config.share_ports)
     models, port = len(predictor.repository.now.models()), listening.getsockname()[1]
     ready(Ready(models=models, host=config.host, rest_port=port, grpc_port=grpc_port))
     tidying = asyncio.create_task(memory.keep_low(predictor.account, http))

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime
 
 import grpc
@@ -22,11 +22,22 @@ import pytest
 from command import triptych
 from live import ask, live, predict, process
 
+from serving.client.client import Client
+from serving.server.server import Ready
+
 BODY = {"instances": ["1"]}
 
 
 def models(tiny_version):
     return str(tiny_version.folder.parent.parent)
+
+
+def has_ipv6():
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
 
 
 def failing(*arguments):
@@ -227,6 +238,29 @@ def test_what_is_no_port_is_refused_and_nothing_listens_on_what_is_left_of_it(ar
     refused = triptych(*arguments, port)
     assert refused.returncode == 2
     assert f"{port} is not in the range 0<=x<=65535" in refused.stderr
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_ipv6_address_is_served_over_both_ways_and_told_as_it_is_to_be_asked(tiny_version, workers):
+    arguments = ("--models", models(tiny_version), "--host", "::1", "--workers", workers)
+    with process(*arguments) as (_, where), ExitStack() as opened:
+        for server in (f"http://[::1]:{where.rest_port}", f"grpc://[::1]:{where.grpc_port}"):
+            client = opened.enter_context(Client(server, model="plain"))
+            assert len(client.recommend(["1"])[0].items) == 10
+    told = str(Ready(models=1, host="::1", rest_port=1, grpc_port=2))
+    assert told == "serving 1 model on http://[::1]:1 (REST) and [::1]:2 (gRPC)"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("host", "shown"), [("a..b", "a..b:0"), ("nobody.invalid", "nobody.invalid:0"), ("2001:db8::1", "[2001:db8::1]:0")]
+)
+def test_a_host_that_is_not_this_machines_is_one_sentence(tiny_version, host, shown, workers):
+    arguments = ("--models", models(tiny_version), "--rest-port", "0", "--grpc-port", "0", "--workers", workers)
+    status, line = failing(*arguments, "--host", host)
+    assert status == 1
+    assert line.startswith(f"triptych: cannot listen on {shown}: ")
 
 
 def test_nothing_to_serve_is_one_sentence_that_names_the_command(tmp_path):
