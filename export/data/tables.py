@@ -56,8 +56,9 @@ def _read_parquet(path: Path, wanted: Mapping[str, str], required: Iterable[str]
         schema = plain.schema_arrow
     places = place(path, schema.names, wanted, required)
     texts = [schema.names[at] for at in places.values() if pa.types.is_string(schema.types[at])]
+    # Nothing is read ahead: what Arrow has buffered it keeps until the whole file has passed.
     # Arrow hands over the dictionary that the file has, if it has one: each string is made once, not in every row.
-    with pq.ParquetFile(path, read_dictionary=texts) as file:
+    with pq.ParquetFile(path, read_dictionary=texts, pre_buffer=False) as file:
         first = 0
         for batch in file.iter_batches(ROWS, columns=[schema.names[at] for at in places.values()]):
             columns = {ours: batch.column(schema.names[at]) for ours, at in places.items()}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from export.data.interactions import Interactions
 from export.data.reading import read
-from export.data.source import Source
+from export.data.source import REQUIRED, Source
+from export.data.tables import read_pieces
 from serving.errors import Failure
 
 
@@ -86,3 +88,15 @@ def test_a_parquet_column_that_is_no_id_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"user_id": [[1], [2]], "item": ["a", "b"]}), tmp_path / "r.parquet")
     with pytest.raises(Failure, match=r"column 'user_id' is list<.*>, expected text or whole numbers"):
         own(tmp_path / "r.parquet")
+
+
+def test_of_a_large_parquet_file_a_few_pieces_are_held_at_a_time(tmp_path: Path) -> None:
+    path, rows = tmp_path / "r.parquet", 3 << 20
+    columns = {name: np.random.default_rng(1).integers(0, 1 << 60, rows) for name in REQUIRED}
+    pq.write_table(pa.table(columns), path, row_group_size=1 << 18, use_dictionary=False, compression="none")
+    before, held = pa.total_allocated_bytes(), []
+    for piece in read_pieces(path, {name: name for name in REQUIRED}, REQUIRED, Source(data=(str(path),))):
+        held.append(pa.total_allocated_bytes() - before)
+        del piece
+    assert len(held) == 3
+    assert max(held) < 0.7 * path.stat().st_size, held
