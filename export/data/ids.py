@@ -54,7 +54,9 @@ class Ids:
             torn = pc.match_substring_regex(words, "[\r\n]")
             self._refuse(piece, coded, torn, "one line: is a quotation mark not closed?")
         # The piece's other columns, and this one as it was, are not held any longer.
-        self._pieces.append(replace(piece, columns={self.name: pa.DictionaryArray.from_arrays(coded.indices, words)}))
+        # Categories are counted in as few bytes as a file needs: in as many here, so that all pieces are of one type.
+        held = pa.DictionaryArray.from_arrays(coded.indices.cast(pa.int32()), words)
+        self._pieces.append(replace(piece, columns={self.name: held}))
 
     def codes(self) -> tuple[list[str], npt.NDArray[np.int32]]:
         """Give each id once, in no order, and the `[n]` places of all rows' among them.

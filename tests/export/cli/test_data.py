@@ -153,6 +153,15 @@ def test_ids_of_a_parquet_column_are(tmp_path: Path, case: str) -> None:
     assert f"2 users: {ids}\n" in read(parquet(tmp_path, user_id=column, item=["a", "b"]))
 
 
+def test_categories_counted_in_few_bytes_are_read_beside_others_and_beside_text(tmp_path: Path) -> None:
+    for name, count, kind in (("a", 120, pa.int8()), ("b", 240, pa.uint8()), ("c", 400, pa.int16())):
+        users = pa.DictionaryArray.from_arrays(pa.array(range(count), kind), [f"{name}{n}" for n in range(count)])
+        items = pa.DictionaryArray.from_arrays(pa.array([0] * count, kind), pa.array([7]))
+        parquet(tmp_path, f"{name}.parquet", user_id=users, item=items)
+    text(tmp_path, "user_id,item\nd,7\n")
+    assert "761 interactions of 761 users: 'a0', 'a1', 'a10', 'a100', 'a101', …\nwith 1 items: '7'\n" in read(tmp_path)
+
+
 NO_IDS = {
     "NaN": ([1.0, float("nan")], "row 2: column 'user_id' is empty, expected text or a whole number"),
     "infinity": ([1.0, float("inf")], "row 2: column 'user_id' is inf, expected text or a whole number"),
