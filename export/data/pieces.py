@@ -78,11 +78,13 @@ def place(path: Path, names: list[str], wanted: Mapping[str, str], required: Ite
     """
     if missing := [name for name in required if wanted[name] not in names]:
         lacking, others = " and no ".join(repr(wanted[name]) for name in missing), ", ".join(names) or "none"
-        flags, which = ",".join(f"{name}=NAME" for name in missing), "it is" if len(missing) == 1 else "they are"
+        named = ",".join(f"{name}=NAME" for name in missing if name != "weight")
+        flags = ([f"--columns {named}"] if named else []) + (["--weight NAME"] if "weight" in missing else [])
+        which = "it is" if len(missing) == 1 else "they are"
         numbers = "; where there is no header, --columns user_id=1,item=2" if any(map(str.isdecimal, names)) else ""
         raise Failure(
             f"{path} has no column {lacking}; found {others}, expected user_id, item[, rating, timestamp]: "
-            f"--columns {flags} says which {which}{numbers}"
+            f"{' '.join(flags)} says which {which}{numbers}"
         )
     for theirs in wanted.values():
         if names.count(theirs) > 1:

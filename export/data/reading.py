@@ -107,12 +107,8 @@ def _pieces(source: Source) -> Iterator[Piece]:
     wanted = {name: source.theirs(name) for name in (*REQUIRED, *OPTIONAL) if name != "rating" or rated}
     wanted |= {"weight": source.weight} if source.weight else {}
     source = replace(source, columns={name: source.theirs(name) for name in wanted if name in source.columns})
-    required = [
-        *REQUIRED,
-        *rated,
-        *(["weight"] if source.weight else []),
-        *(name for name in source.columns if name in wanted),
-    ]
+    weighed = ["weight"] if source.weight else []
+    required = dict.fromkeys([*REQUIRED, *rated, *weighed, *source.columns])  # each once: it may be named twice
     for file in (file for path in source.data for file in find(path)):
         yield from (piece for piece in read_pieces(file, wanted, required, source) if len(piece))
 

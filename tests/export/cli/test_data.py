@@ -320,7 +320,14 @@ def test_a_column_weighs_the_rows_that_are_read(tmp_path: Path) -> None:
     assert found.weight is not None
     assert found.weight.tolist() == [2, 6]
     assert "whatever its rating" not in read(path, "--weight", "rating")
-    assert "has no column 'often'; found user_id, item, plays, rating" in refused(path, "--weight", "often")
+    for flags, lacking, told in (
+        ([], "'often'", "--weight NAME says which it is"),
+        (["--columns", "item=film"], "'film' and no 'often'", "--columns item=NAME --weight NAME says which they are"),
+    ):
+        assert refused(path, "--weight", "often", *flags) == (
+            f"{path} has no column {lacking}; found user_id, item, plays, rating, "
+            f"expected user_id, item[, rating, timestamp]: {told}"
+        )
     sentence = (
         "--weight is for files of your own, and 100k is none: MovieLens has its ratings, and --min-rating for them"
     )
