@@ -79,9 +79,11 @@ def find_version(named: str, models: Path) -> Path:
 
 def _users(file: Path) -> list[str]:
     try:
-        users = file.read_text(encoding="utf-8").splitlines()
+        text = file.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise Failure(f"{file} is no UTF-8 text, expected an id in each line") from error
+    # Not splitlines: an id may hold what Unicode takes for the end of a line.
+    users = text.removesuffix("\n").split("\n") if text else []
     empty = next((number for number, user in enumerate(users, start=1) if not user), None)
     if empty:
         raise Failure(f"line {empty} of {file} is empty, expected a user's id")

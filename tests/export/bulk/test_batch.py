@@ -59,6 +59,17 @@ def test_only_the_users_of_the_file_get_lists_in_its_order(version: Path, tmp_pa
     assert [known for *_, known in rows(out)] == [True, False, True]
 
 
+def test_a_file_of_users_may_come_from_windows_and_an_id_may_hold_what_python_takes_for_a_line_break(
+    version: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "users.txt").write_bytes("\ufeff7\r\nno\x85bo\u2028dy\x0c\r\n3".encode())
+    out = tmp_path / "lists.parquet"
+    done = triptych("batch", str(version), "--out", str(out), "-k", "3", "--users", str(tmp_path / "users.txt"))
+    assert done.returncode == 0, done.stderr
+    assert rows(out) == answers(version, ["7", "no\x85bo\u2028dy\x0c", "3"], k=3, unseen=False)
+    assert [known for *_, known in rows(out)] == [True, False, True]
+
+
 def test_a_run_that_was_stopped_asks_only_for_what_is_missing(
     version: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
