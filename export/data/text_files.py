@@ -159,7 +159,7 @@ def _decoded(path: Path, head: bytes, encoding: str) -> str:
         raise Failure(f"{path}, line {line}: {NOT_UTF8}".format(encoding=encoding)) from error
     if text.count("\0") > NULS * len(text):
         raise Failure(f"{path} is full of NUL: if it is UTF-16 without its mark, --encoding utf-16-le says so")
-    return text
+    return text.removeprefix("\ufeff")  # a mark is left where its encoding was named
 
 
 NOT_UTF8 = "the text is not {encoding}: save it as UTF-8, or say what it is, such as --encoding cp1252"

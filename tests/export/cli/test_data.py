@@ -230,6 +230,15 @@ def test_a_marked_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     assert "'Amélie'" in read(text(tmp_path, (mark + "user_id,item\n1,Amélie\n").encode(encoding)))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_mark_is_no_part_of_what_is_read_also_where_the_encoding_is_named(tmp_path: Path, encoding: str) -> None:
+    mark = "" if encoding in ("utf-8-sig", "utf-16", "utf-32") else "\ufeff"
+    named = text(tmp_path, (mark + "user_id::item\n1::Amélie\n").encode(encoding))
+    assert "'Amélie'" in read(named, "--encoding", encoding)
+    numbered = text(tmp_path, (mark + "1,Amélie\n").encode(encoding))
+    assert "1 users: '1'" in read(numbered, "--encoding", encoding, "--columns", "user_id=1,item=2")
+
+
 def test_an_encoding_that_is_named_is_read_and_one_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     path = text(tmp_path, "user_id,item\n1,Amélie\n".encode("cp1252"))
     assert "'Amélie'" in read(path, "--encoding", "cp1252")
