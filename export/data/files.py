@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from export.progress import say
 from serving.errors import Failure
 
 TEXT = (".csv", ".tsv", ".txt", ".dat", ".data")
@@ -17,16 +18,20 @@ MAGIC = b"PAR1"
 
 EXPECTED = ".csv, .tsv, .txt or .dat (also with .gz behind it), .parquet or .pq, or a folder of such files"
 
+SHOWN = 5
+"""Files that are named where some are not read."""
+
 
 def find(path: str) -> Iterator[Path]:
     """List the files of a path, those of a folder in order of their names, whatever the case of their suffixes.
 
     In a folder, what starts with a dot or an underscore is left out, as Spark does with its ``_SUCCESS``, and so are
-    what is no data by its suffix and parts without a byte, which Spark writes where it had no rows. A file that is
-    named itself may do without a suffix: what it is packed with, or whether it is Parquet, its first bytes say.
+    parts without a byte, which Spark writes where it had no rows. What is no data by its suffix, no file, or a folder
+    that is linked is left out, too, and that is said. A file that is named itself may do without a suffix: what it is
+    packed with, or whether it is Parquet, its first bytes say.
 
     Raises:
-        Failure: it is an address, there is nothing, or nothing that could be read.
+        Failure: it is an address, there is nothing, nothing that could be read, or a link to nothing in a folder.
     """
     if not path:
         raise Failure(f"a file's name is empty, expected {EXPECTED}")
@@ -34,12 +39,7 @@ def find(path: str) -> Iterator[Path]:
         raise Failure(f"{path} is an address, expected a path on this machine: fetch it first")
     whole = Path(path)
     if whole.is_dir():
-        parts = [part for part in sorted(whole.rglob("*")) if part.is_file() and not _hidden(part, whole)]
-        held = [part for part in parts if known(part) and part.stat().st_size]
-        if not held:
-            found = f"{len(parts)} other files" if parts else "nothing"
-            raise Failure(f"{path} is a folder that holds {found}, expected {EXPECTED}")
-        yield from held
+        yield from _parts(whole)
     elif not whole.exists():
         raise Failure(f"no file {path}, expected {EXPECTED}")
     elif not whole.is_file():
@@ -63,6 +63,24 @@ def known(path: Path) -> bool:
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else suffix
     return suffix in PARQUET or inner in TEXT or (suffix in COMPRESSED and not inner)
+
+
+def _parts(folder: Path) -> list[Path]:
+    found = [part for part in sorted(folder.rglob("*")) if not _hidden(part, folder)]
+    parts = [part for part in found if part.is_symlink() or not part.is_dir()]
+    if broken := [part for part in parts if not part.exists()]:
+        raise Failure(f"{broken[0]} is a link to {broken[0].readlink()}, which is not there: mend or remove it")
+    read = [part for part in parts if part.is_file() and known(part)]
+    held = [part for part in read if part.stat().st_size]
+    if not held:
+        others = f"{len(parts)} other files" if parts else "nothing"
+        raise Failure(f"{folder} is a folder that holds {others}, expected {EXPECTED}")
+    if other := [part for part in parts if part not in read]:
+        links = {part: " (a link to a folder)" if part.is_dir() else "" for part in other[:SHOWN]}
+        names = ", ".join(f"{part.relative_to(folder)}{link}" for part, link in links.items())
+        more = f", … ({len(other):,} in all)" if len(other) > SHOWN else ""
+        say(f"{folder} holds what is not read: {names}{more}; expected {EXPECTED}")
+    return held
 
 
 def _hidden(part: Path, folder: Path) -> bool:

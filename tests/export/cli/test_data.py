@@ -370,6 +370,30 @@ def test_a_folder_of_parts_reads_as_one_table(tmp_path: Path) -> None:
     assert refused(one, "--data", str(timed)) == sentence
 
 
+def test_what_a_folder_holds_and_is_not_read_is_said_and_a_link_to_nothing_refused(tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "parts", tmp_path / "elsewhere"
+    for made in (folder / "day=1", elsewhere):
+        made.mkdir(parents=True)
+    text(folder, "user_id,item\n1,a\n", "a.csv")
+    (folder / "b.csv").symlink_to(text(elsewhere, "user_id,item\n2,b\n"))
+    assert "not read" not in read(folder)
+    text(folder / "day=1", "user_id,item\n3,c\n", "part-00000")
+    os.mkfifo(folder / "pipe.csv")
+    (folder / "sub").symlink_to(elsewhere)
+    out = read(folder)
+    assert out.startswith(
+        f"{folder} holds what is not read: day=1/part-00000, pipe.csv, sub (a link to a folder); expected .csv, .tsv"
+    )
+    assert "2 interactions of 2 users" in out
+    for number in range(9):
+        (folder / f"c{number}").touch()
+    assert " holds what is not read: c0, c1, c2, c3, c4, … (12 in all); expected .csv" in read(folder)
+    (folder / "c.csv").symlink_to("gone.csv")
+    sentence = f"{folder}/c.csv is a link to gone.csv, which is not there: mend or remove it"
+    assert refused(folder) == sentence
+    assert refused(text(tmp_path, SOME), "--items", str(folder)) == sentence
+
+
 def test_what_is_no_data_is_refused_by_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
