@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from serving.api.threads import Pools
-from serving.engines.batching import THREADS, Batcher
+from serving.engines.batching import Batcher
 from serving.engines.budget import Account
 from serving.engines.engine import Servable, Signature
+from serving.engines.pace import Pace
 from serving.engines.rows import Price
 from serving.engines.waiting import Caller, Done
 from serving.repository.repository import Repository
@@ -17,9 +18,6 @@ from serving.wire.tensors import Array
 
 if TYPE_CHECKING:
     from serving.api.metrics import Metrics
-
-Batchers = dict[tuple[str, bool], Batcher]
-"""A version's, by signature, and whether they are for what takes long."""
 
 
 class Asked(NamedTuple):
@@ -29,6 +27,14 @@ class Asked(NamedTuple):
     signature: Signature
     inputs: dict[str, Array]
     price: Price
+
+
+class _Queues(NamedTuple):
+    """A signature's: for most, and for what takes long; what either runs tells how fast its rows go."""
+
+    pace: Pace
+    main: Batcher
+    alone: Batcher
 
 
 class Predictor:
@@ -48,27 +54,30 @@ class Predictor:
         self.account = account
         self._metrics = metrics
         self._batching = batching
-        # Keyed by the version itself, so that a batcher goes with it.
-        self._batchers: weakref.WeakKeyDictionary[Servable, dict[tuple[str, bool], Batcher]] = (
-            weakref.WeakKeyDictionary()
-        )
+        # Keyed by the version itself, so that its queues go with it.
+        self._queues: weakref.WeakKeyDictionary[Servable, dict[str, _Queues]] = weakref.WeakKeyDictionary()
 
     def submit(self, asked: Asked, caller: Caller, done: Done) -> None:
         """Run a signature whose inputs have been verified; ``done`` hears the outcome."""
-        batcher = self._batcher(asked)
-        if batcher.takes_long(asked.price):
-            batcher = self._batcher(asked, alone=True)
+        queues = self._of(asked)
+        batcher = queues.alone if queues.pace.takes_long(asked.price.row) else queues.main
         batcher.submit(asked.inputs, asked.price, caller, done)
 
-    def _batcher(self, asked: Asked, *, alone: bool = False) -> Batcher:
-        batchers = self._batchers.get(asked.servable)
-        if batchers is None:
-            batchers = self._batchers[asked.servable] = {}
-        batcher = batchers.get((asked.signature.name, alone))
-        if batcher is None:
-            which = (asked.servable.model, asked.servable.version, asked.signature.name)
-            ran = partial(self._metrics.ran, *which) if self._metrics else None
-            pool, threads = (self.pools.long, 1) if alone else (self.pools.graphs, THREADS)
-            batcher = Batcher(asked.signature, pool, join=self._batching and not alone, threads=threads, ran=ran)
-            batchers[asked.signature.name, alone] = batcher
-        return batcher
+    def _of(self, asked: Asked) -> _Queues:
+        queues = self._queues.get(asked.servable)
+        if queues is None:
+            queues = self._queues[asked.servable] = {}
+        found = queues.get(asked.signature.name)
+        if found is None:
+            found = queues[asked.signature.name] = self._made(asked.servable, asked.signature)
+        return found
+
+    def _made(self, servable: Servable, signature: Signature) -> _Queues:
+        which = (servable.model, servable.version, signature.name)
+        ran = partial(self._metrics.ran, *which) if self._metrics else None
+        pace = Pace(signature.seconds)
+        return _Queues(
+            pace=pace,
+            main=Batcher(signature, self.pools.graphs, pace=pace, join=self._batching, ran=ran),
+            alone=Batcher(signature, self.pools.long, pace=pace, join=False, threads=1, ran=ran),
+        )

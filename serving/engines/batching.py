@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from serving.engines import rows as by_rows
 from serving.engines.engine import Signature
+from serving.engines.pace import Pace, lengths
 from serving.engines.waiting import Caller, Done, Outputs, Waiting
 from serving.wire.error_codes import Code, Refusal
 from serving.wire.tensors import Array
@@ -30,14 +31,8 @@ MAX_WAITING = 4096
 INLINE_SECONDS = 0.002
 """A run foreseen to take longer leaves the event loop for a thread: that costs 0.05 ms, a blocked loop everyone."""
 
-LONG_SECONDS = 0.05
-"""What is foreseen to take longer, with several rows in slices, leaves the queue to the others."""
-
 THREADS = min(4, os.cpu_count() or 1)
 """Runs of one signature at a time beside those on the event loop: a thread for each core, up to four."""
-
-SIZE = 64
-"""Elements that make a run as long as one more row does, roughly: what foresees how long a run will take."""
 
 
 class Batcher:
@@ -48,6 +43,7 @@ class Batcher:
         signature: Signature,
         pool: ThreadPoolExecutor,
         *,
+        pace: Pace,
         join: bool,
         threads: int = THREADS,
         ran: Callable[..., None] | None = None,
@@ -62,11 +58,7 @@ class Batcher:
         self._queue: deque[Waiting] = deque()
         self._running = 0
         self._planned = False
-        self._pace = signature.seconds  # what a row takes, smoothed; infinite: not known yet
-
-    def takes_long(self, price: by_rows.Price) -> bool:
-        """Foresee whether one row's run holds up those behind it for too long: it is to wait in a queue of its own."""
-        return LONG_SECONDS < self._pace * ((SIZE + price.row) // SIZE) < math.inf
+        self._pace = pace
 
     def submit(self, inputs: dict[str, Array], price: by_rows.Price, caller: Caller, done: Done) -> None:
         """Run the signature on these inputs, together with whatever else has arrived by the end of this loop turn."""
@@ -88,7 +80,7 @@ class Batcher:
             if not batch:
                 continue
             size = self._size(batch)
-            if self._pace * size < INLINE_SECONDS:
+            if self._pace.seconds * size < INLINE_SECONDS:
                 self._finish(batch, self._run(batch, size))
             else:
                 self._running += 1
@@ -126,7 +118,7 @@ class Batcher:
         first = batch[0]
         if first.rows > 1 and not by_rows.fits(first.rows, self._signature.catalogue, first.elements):
             return math.inf
-        return sum([(one.rows or 1) * (SIZE + one.elements) // SIZE for one in batch])
+        return sum([lengths(one.elements, one.rows or 1) for one in batch])
 
     def _most_rows(self, elements: int) -> int:
         return by_rows.most_rows(self._signature.catalogue, elements)
@@ -135,7 +127,8 @@ class Batcher:
         """Answer each of a batch; None: there is a slice more to run."""
         start = time.perf_counter()
         if size == math.inf:
-            size = self._most_rows(batch[0].elements)
+            first = batch[0]
+            size = lengths(first.elements, min(self._most_rows(first.elements), first.rows - first.at))
         answers: list[Outputs | Refusal | None]
         if len(batch) == 1:
             answers = [self._alone(batch[0])]
@@ -144,10 +137,9 @@ class Batcher:
                 answers = list(self._together(batch))
             except Exception:  # one of them is to blame, and only that one shall hear it
                 answers = [self._alone(one) for one in batch]
-        took = (time.perf_counter() - start) / size
+        self._pace.learn((time.perf_counter() - start) / size)
         if self._ran:
             self._ran(requests=len(batch), rows=sum(map(_count, batch)), waited=start - batch[0].since)
-        self._pace = took if self._pace == math.inf else 0.8 * self._pace + 0.2 * took
         return answers
 
     def _alone(self, one: Waiting) -> Outputs | Refusal | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from serving.api.threads import Pools
 from serving.engines import engine, rows
 from serving.engines.batching import INLINE_SECONDS, THREADS
 from serving.engines.budget import Account, Budget
+from serving.engines.pace import LONG_SECONDS, Pace
+from serving.engines.warm_up import seconds_a_row
 from serving.wire.error_codes import Code
 from serving.wire.tensors import strings
 
@@ -34,6 +37,7 @@ class Held:
     def __init__(self, folder):
         self.go, self.begun = threading.Event(), threading.Event()
         self.ran, self.at_once, self._running = [], 0, 0
+        self.stalls = 0.0
         loaded = engine.load("m", 1, folder)
         self._real = loaded.signatures["recommend"]
         self.signature = replace(self._real, run=self._run, seconds=INLINE_SECONDS)
@@ -43,6 +47,8 @@ class Held:
         self._running += 1
         self.at_once = max(self.at_once, self._running)
         self.ran.append(asked["user_id"][0])
+        stalls, self.stalls = self.stalls, 0.0
+        time.sleep(stalls)
         if asked["exclude"].shape[1] == WIDE:
             self.begun.set()
             assert self.go.wait(20)
@@ -54,10 +60,10 @@ class Held:
 
 
 @contextmanager
-def predictor(held):
+def predictor(held, *, batching=False):
     """Give what submits a request and returns the future of its outcome."""
     with Pools.open() as pools:
-        asks = Predictor(None, pools, Account(Budget()), batching=False)
+        asks = Predictor(None, pools, Account(Budget()), batching=batching)
 
         def submit(asked, caller=None):
             future = asyncio.get_running_loop().create_future()
@@ -80,6 +86,12 @@ def held(tiny_version):
     return Held(tiny_version.folder)
 
 
+@pytest.fixture
+def pinned(monkeypatch):
+    """Keep what a row is foreseen to take: a machine that stalls must not make a short run foreseen to be long."""
+    monkeypatch.setattr(Pace, "learn", lambda pace, seconds: None)
+
+
 async def told(future):
     outcome = await asyncio.wait_for(future, 20)
     return {name: array.tolist() for name, array in outcome.items()} if isinstance(outcome, dict) else outcome
@@ -89,7 +101,7 @@ async def begun(held):
     await asyncio.to_thread(held.begun.wait, 20)
 
 
-def test_runs_that_take_long_wait_for_each_other_and_nobody_waits_for_them(held):
+def test_runs_that_take_long_wait_for_each_other_and_nobody_waits_for_them(held, pinned):
     async def ask():
         with predictor(held) as submit:
             long = [submit(inputs(str(user), WIDE)) for user in range(1, THREADS + 4)]
@@ -105,7 +117,7 @@ def test_runs_that_take_long_wait_for_each_other_and_nobody_waits_for_them(held)
     assert held.at_once == 2  # a long one, and a short one beside it
 
 
-def test_a_long_run_whose_caller_has_gone_before_its_turn_is_never_begun(held):
+def test_a_long_run_whose_caller_has_gone_before_its_turn_is_never_begun(held, pinned):
     async def ask():
         with predictor(held) as submit:
             first, goer = submit(inputs("1", WIDE)), SimpleNamespace(gone=False)
@@ -119,3 +131,30 @@ def test_a_long_run_whose_caller_has_gone_before_its_turn_is_never_begun(held):
     assert second.code == Code.CANCELLED
     assert (first, third) == (held.alone(inputs("1", WIDE)), held.alone(inputs("3", WIDE)))
     assert held.ran == ["1", "3"]
+
+
+def test_one_stall_ends_the_joining_of_requests_only_until_the_runs_are_short_again(held):
+    async def ask():
+        with predictor(held, batching=True) as submit:
+            held.stalls = 6 * LONG_SECONDS  # one run of a row is foreseen to take a fifth of it
+            await told(submit(inputs("1")))
+            for _ in range(50):  # this machine may stall too
+                held.ran.clear()
+                for one in [submit(inputs(user)) for user in ("1", "2", "3")]:
+                    await told(one)
+                if len(held.ran) == 1:
+                    return True
+        return False
+
+    assert asyncio.run(ask())
+
+
+def test_a_stall_in_the_warm_up_is_not_taken_for_what_a_row_takes(held):
+    def stalls(asked):
+        calls.append(asked)
+        if len(calls) == 2:
+            time.sleep(0.3)
+        return held.signature.run(asked)
+
+    calls = []
+    assert 0 < seconds_a_row(stalls, inputs("1")) < 0.3

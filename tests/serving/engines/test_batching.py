@@ -16,6 +16,7 @@ from live import live, predict
 from export.publishing import agreement
 from serving.engines import batching, engine, rows
 from serving.engines.batching import Batcher
+from serving.engines.pace import Pace
 from serving.wire.error_codes import Refusal
 from serving.wire.tensors import strings
 
@@ -73,7 +74,7 @@ def together(signature, wanted, *, gone=False):
 
     async def submit():
         watched = replace(signature, run=counted)
-        batcher = Batcher(watched, pool, join=True)
+        batcher = Batcher(watched, pool, pace=Pace(signature.seconds), join=True)
         futures = [asyncio.get_running_loop().create_future() for _ in wanted]
         for inputs, future in zip(wanted, futures, strict=True):
             batcher.submit(inputs, rows.price(signature, inputs), SimpleNamespace(gone=gone), future.set_result)
