@@ -106,26 +106,39 @@ class RpcApi:
         try:
             read = partial(prepare, self._repository, data, notes, share)
             asked, names = read() if len(data) <= LARGE else await self._in_thread(read)
-            outputs = finish(await self._run(asked, notes), names)
+            outputs = finish(await self._run(asked, notes, share), names)
             write = partial(answer, asked, outputs)
             few = sum(array.size for array in outputs.values()) <= MANY
             return write() if few else await self._in_thread(write)
         finally:  # the caller may have gone: gRPC ends the task then
-            notes.gone = True
-            share.release()
+            notes.leave()
+            if not notes.runs:
+                share.release()
 
-    async def _run(self, asked: Asked, notes: Notes) -> Outputs | Refusal:
+    async def _run(self, asked: Asked, notes: Notes, share: Share) -> Outputs | Refusal:
         future: asyncio.Future[Outputs | Refusal] = asyncio.get_running_loop().create_future()
 
         def done(outcome: Outputs | Refusal) -> None:
-            if not future.done():  # the caller may have gone
+            notes.runs = False
+            if future.done():  # the caller has gone, and what it held was needed until now
+                share.release()
+            else:
                 future.set_result(outcome)
 
+        notes.runs = True
         self._predictor.submit(asked, notes, done)
         return await future
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._predictor.pools.bodies, work)
+        held = [work]
+
+        def run() -> T:
+            return held.pop()()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._predictor.pools.bodies, run)
+        finally:
+            held.clear()  # the pool keeps what is cancelled until its turn would have come, and with it the message
 
     async def _metadata(self, data: bytes, notes: Notes) -> bytes:
         request = parse(serving_pb2.GetModelMetadataRequest, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
@@ -25,12 +26,24 @@ MOST_FIELDS = 1024
 
 
 class Notes:
-    """What the observer is told about a call, filled in as it becomes known; and whether its caller is gone."""
+    """What the observer is told about a call, filled in as it becomes known; and whether its caller is gone.
+
+    Attributes:
+        runs: whether its run waits or is under way: it holds the inputs then, whoever is gone.
+    """
 
     gone = False
+    on_leave: Callable[[], object] | None = None
+    runs = False
     model = ""
     version: int | None = None
     signature = ""
+
+    def leave(self) -> None:
+        """Note that nobody waits any more."""
+        self.gone = True
+        if self.on_leave:
+            self.on_leave()
 
 
 def prepare(repository: Repository, data: bytes, notes: Notes, share: Share) -> tuple[Asked, tuple[str, ...]]:

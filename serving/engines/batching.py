@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from serving.engines import rows as by_rows
 from serving.engines.engine import Signature
@@ -68,10 +69,20 @@ class Batcher:
         rows, even = by_rows.rows_of(self._signature, inputs) if self._known else (0, False)
         since = time.perf_counter() if self._ran else 0.0
         elements = price.row if rows else price.request
-        self._queue.append(Waiting(inputs, rows, even and self._join, elements, done, caller, since))
+        self._wait(Waiting(inputs, rows, even and self._join, elements, done, caller, since))
         if not self._planned and self._running < self._threads:
             self._planned = True
             self._loop.call_soon(self._start)
+
+    def _wait(self, one: Waiting) -> None:
+        self._queue.append(one)
+        one.caller.on_leave = partial(self._drop, one)
+
+    def _drop(self, one: Waiting) -> None:
+        """Forget a request whose caller has gone before its turn: it could come late, and it holds its inputs."""
+        one.caller.on_leave = None  # it leads back to the caller: only a collection would free both
+        self._queue.remove(one)
+        self._loop.call_soon(one.done, Refusal(Code.CANCELLED, "the caller is gone"))
 
     def _start(self) -> None:
         self._planned = False
@@ -101,7 +112,7 @@ class Batcher:
         rows = widest = 0
         while self._queue:
             one = self._queue[0]
-            if one.caller.gone:
+            if one.caller.gone:  # it went while a slice was run
                 self._queue.popleft().done(Refusal(Code.CANCELLED, "the caller is gone"))
                 continue
             rows += one.rows
@@ -109,6 +120,7 @@ class Batcher:
             if batch and (not one.joins or not by_rows.fits(rows, self._signature.catalogue, widest)):
                 break
             batch.append(self._queue.popleft())
+            one.caller.on_leave = None
             if not one.joins:
                 break
         return batch
@@ -175,7 +187,7 @@ class Batcher:
     def _finish(self, batch: Sequence[Waiting], answers: Sequence[Outputs | Refusal | None]) -> None:
         for one, answer in zip(batch, answers, strict=True):
             if answer is None:
-                self._queue.append(one)
+                self._wait(one)
             else:
                 one.done(answer)
 

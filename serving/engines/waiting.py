@@ -19,9 +19,11 @@ class Caller(Protocol):
 
     Attributes:
         gone: whether nobody waits any more.
+        on_leave: to be called when that is so.
     """
 
     gone: bool
+    on_leave: Callable[[], object] | None
 
 
 @dataclass(slots=True, eq=False)

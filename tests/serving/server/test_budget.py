@@ -8,10 +8,12 @@ import json
 import os
 import signal
 import socket
+import struct
 import threading
 import time
 import weakref
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -20,8 +22,13 @@ import pytest
 from live import ask, live, predict, process
 from tensorboard.compat.proto import types_pb2
 
+from serving import contract
+from serving.client.grpc import predict_request
+from serving.client.transport import Target, array
 from serving.engines import engine, onnx
+from serving.engines.batching import INLINE_SECONDS, THREADS
 from serving.engines.budget import Account, Budget, Share
+from serving.engines.waiting import Waiting
 from serving.engines.weights import Weights
 from serving.errors import Failure
 from serving.http.messages import Limits, Request
@@ -318,6 +325,75 @@ def test_work_of_those_who_have_left_is_dropped_and_a_new_version_answers_at_onc
             assert predict(where, kind, BODY).status == 200
         assert predict(where, "plain", json.dumps({"instances": ["1"] * 9000})).status in (200, 429)
         assert time.monotonic() - start < 20
+
+
+def waiting():
+    return [one for one in gc.get_objects() if type(one) is Waiting]
+
+
+def until(true, seconds=20):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def blocked(monkeypatch):
+    """Let no graph answer `recommend` before the event is set."""
+    real, go = engine.load, threading.Event()
+
+    def held(signature):
+        # It is foreseen to take long enough for a thread: on the event loop it would hold everybody up.
+        return replace(signature, run=lambda inputs: (go.wait(60), signature.run(inputs))[1], seconds=INLINE_SECONDS)
+
+    def load(*args, **options):
+        servable = real(*args, **options)
+        signatures = servable.signatures
+        return replace(servable, signatures=signatures | {"recommend": held(signatures["recommend"])})
+
+    monkeypatch.setattr(engine, "load", load)
+    yield go
+    go.set()
+
+
+@contextmanager
+def over_rest(where, body):
+    with connected(where) as client:
+        client.sendall(head(len(body)) + body.encode())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        yield
+
+
+@contextmanager
+def over_grpc(where, body):
+    inputs = json.loads(body)["inputs"]
+    wanted = contract.SIGNATURES["recommend"].inputs
+    columns = {name: array(inputs[name], tensor.dtype) for name, tensor in wanted.items()}
+    message = predict_request(Target(model="plain"), "recommend", columns).SerializeToString()
+    with grpc.insecure_channel(f"127.0.0.1:{where.grpc_port}") as channel:
+        call = channel.unary_unary("/tensorflow.serving.PredictionService/Predict").future(message)
+        yield
+        call.cancel()
+
+
+@pytest.mark.parametrize("opened", [over_rest, over_grpc])
+def test_a_request_whose_caller_leaves_before_its_turn_goes_at_once_and_one_that_runs_is_held_to_its_end(
+    tiny_version, blocked, opened
+):
+    gc.collect()
+    with live(models=models(tiny_version), batching=False) as where:
+        (account,) = (one for one in gc.get_objects() if type(one) is Account)
+        with ExitStack() as stack:
+            for number in range(THREADS + 5):
+                stack.enter_context(opened(where, recommend(1, 3, [""] * 50)))
+                until(lambda number=number: len(waiting()) == number + 1)
+            each = account.held / (THREADS + 5)
+        until(lambda: len(waiting()) == THREADS)
+        until(lambda: account.held == THREADS * each)
+        blocked.set()
+        until(lambda: not waiting() and account.held == 0)
+        assert predict(where, "plain", BODY).status == 200
 
 
 def test_a_call_that_is_never_sent_has_the_time_of_a_rest_request():
