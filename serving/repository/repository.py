@@ -41,6 +41,7 @@ class _Version:
     attempts: int = 0
     retry_at: float = 0.0
     error: str = ""
+    forgotten: bool = False  # it was not wanted for a while: wanted again, it begins anew
 
 
 class Repository:
@@ -92,19 +93,18 @@ class Repository:
         else:
             self._known = {source.name: source for source in sources}
         for name in set(self._models) - set(self._known):
+            self._forget(name, keep=set())
             self._unload(name, keep=set())
         self._publish()
         for source in self._known.values():
+            wanted: dict[int, Path] = {}
             try:
                 wanted = source.wanted()
             except OSError as error:
                 log.warning("model %s: base path cannot be listed: %s", source.name, error)
-                continue
-            if not wanted:
-                # The last good version goes on answering: an emptied folder is more often a slip than an order.
-                log.debug("model %s: no versions under %s", source.name, source.base_path)
-                continue
-            self._follow(source.name, wanted)
+            self._forget(source.name, keep=set(wanted))
+            if wanted:  # else the last good one goes on answering: an emptied folder is more often a slip than an order
+                self._follow(source.name, wanted)
 
     def _unready_label(self, sources: list[ModelSource]) -> str | None:
         """Say which label would move to a version that does not answer yet, in TensorFlow Serving's words.
@@ -127,7 +127,8 @@ class Repository:
         versions = self._models.setdefault(name, {})
         for number, path in sorted(wanted.items()):
             version = versions.get(number)
-            if version is None or (version.state == State.END and not version.error):
+            moved = version is not None and version.path != path and version.state != State.AVAILABLE
+            if version is None or version.forgotten or moved:
                 version = versions[number] = _Version(path=path)
             if version.state in (State.START, State.LOADING) and time.monotonic() >= version.retry_at:
                 self._try(name, number, version)
@@ -153,11 +154,15 @@ class Repository:
         version.state = State.AVAILABLE
         log.info("model %s version %d: loaded in %.0f ms", name, number, 1e3 * (time.perf_counter() - start))
 
+    def _forget(self, name: str, keep: set[int]) -> None:
+        for number, version in self._models.get(name, {}).items():
+            version.forgotten |= number not in keep and version.state != State.AVAILABLE
+
     def _unload(self, name: str, keep: set[int]) -> None:
         for number, version in self._models[name].items():
             if number not in keep and version.state != State.END:
                 log.info("model %s version %d: unloaded", name, number)
-                version.state, version.servable, version.error = State.END, None, ""
+                version.state, version.servable, version.error, version.forgotten = State.END, None, "", True
                 self._unloaded(name, number)
 
     def _publish(self) -> None:
