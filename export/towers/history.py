@@ -61,7 +61,9 @@ class HistoryTower(tf.keras.Model):
         if self.lazily:
             summed = tf.math.unsorted_segment_sum(tf.gather(self.embeddings, item), row, users)
         else:
-            summed = tf.sparse.segment_sum(self.embeddings, item, row, num_segments=users)
+            # One row more, cut off: of no rows at all TensorFlow's gradient is whatever was in memory, and not zeros.
+            row_more, item_more = tf.concat([row, [users]], axis=0), tf.concat([item, [0]], axis=0)
+            summed = tf.sparse.segment_sum(self.embeddings, item_more, row_more, num_segments=users + 1)[:-1]
         deep = self.dropout(self.identity(user_id) + weight * summed + self.bias, training=True)
         if not self.wide.shape[0]:
             return deep
