@@ -76,12 +76,24 @@ class Source:
     def numbered(self, path: Path, first: Sequence[str]) -> bool:
         """Tell whether columns are called by numbers, and the ``first`` row of a file is no header.
 
+        A row of numbers is no header for having those of the columns: ids begin at 1, as columns do. What may be one is
+        0, 1, 2 …, as pandas numbers columns without names, and is taken for one where 0, no place, is asked for.
+
         Raises:
-            Failure: they are, and it is one.
+            Failure: they are, and it is one, or may be one.
         """
-        given = set(self.columns.values())
-        if not given or not all(map(str.isdecimal, given)) or given <= set(first):
+        given, required = set(self.columns.values()), {self.theirs(name) for name in REQUIRED}
+        if not given or not all(map(str.isdecimal, given)):
             return False
+        if given <= set(first):
+            if "0" in given or not required <= given:
+                return False
+            counted = [str(number) for number in range(len(first))]
+            if list(first) in (counted, ["", *counted[:-1]]):
+                raise Failure(
+                    f"{path} begins with {','.join(first)}, a header or a row, which {' and '.join(sorted(given))} of "
+                    "--columns fit both: expected a first line of names"
+                )
         for number, cell in enumerate(first, 1):
             if str(number) in given and re.sub("[^a-z0-9]", "", cell.lower()) in HEADINGS:
                 raise Failure(

@@ -270,6 +270,29 @@ def test_columns_are_named_by_flag_also_where_there_is_no_header(tmp_path: Path)
     assert "'a;b,c'" in read(given, "--separator", "/")
 
 
+NUMBERED = {
+    "a first row of the numbers": ("1,2,5\n1,3,5\n7,8,4\n", "user_id=1,item=2", ["2 users: '1', '7'", "3 items: '2', '3', '8'"]),
+    "them in another order": ("2,1,5\n2,30,5\n7,80,4\n", "user_id=1,item=2", ["2 users: '2', '7'", "3 items: '1', '30', '80'"]),
+    "them and text": ("1,2,Alien\n7,8,Brazil\n", "user_id=1,item=3", ["2 users: '1', '7'", "2 items: 'Alien', 'Brazil'"]),
+    "a header as pandas writes it": ("0,1,2\n5,6,4\n", "user_id=0,item=1", ["1 users: '5'", "1 items: '6'"]),
+    "that with its index": (",0,1\n0,5,6\n", "user_id=0,item=1", ["1 users: '5'", "1 items: '6'"]),
+    "a header with one number": ("user_id,2\n5,6\n", "item=2", ["1 users: '5'", "1 items: '6'"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NUMBERED)
+def test_with_columns_by_number_there_is(tmp_path: Path, case: str) -> None:
+    content, columns, lines = NUMBERED[case]
+    out = read(text(tmp_path, content), "--columns", columns)
+    assert [line for line in lines if line not in out] == [], out
+
+
+@pytest.mark.parametrize("first", ["0,1,2", ",0,1,2"])
+def test_a_first_line_that_may_be_a_header_or_a_row_is_refused(tmp_path: Path, first: str) -> None:
+    out = refused(text(tmp_path, f"{first}\n5,6,4,3\n"), "--columns", "user_id=1,item=2")
+    assert f"own.csv begins with {first}, a header or a row, which 1 and 2 of --columns fit both: expected" in out
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
