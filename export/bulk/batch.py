@@ -81,7 +81,7 @@ def _begin(parts: Path, job: Job, users: Sequence[str]) -> None:
     """Make the folder of the blocks, or go on in it if the same was asked before; blocks of another job are removed."""
     wanted = asdict(job) | {
         "version": str(job.version.resolve()),
-        "content": hashlib.sha256((job.version / "saved_model.pb").read_bytes()).hexdigest(),
+        "content": _content(job.version),
         "users": hashlib.sha256("\0".join(users).encode()).hexdigest(),
     }
     text, file = json.dumps(wanted, indent=1), parts / "job.json"
@@ -91,6 +91,16 @@ def _begin(parts: Path, job: Job, users: Sequence[str]) -> None:
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     file.write_text(text, encoding="utf-8")
+
+
+def _content(version: Path) -> str:
+    """Digest all files of a version: two trainings over the same data have the same graph, and other weights."""
+    digests = {}
+    for path in sorted(version.rglob("*")):
+        if path.is_file():
+            with path.open("rb") as file:
+                digests[path.relative_to(version).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(json.dumps(digests).encode()).hexdigest()
 
 
 def _write(part: Path, users: Sequence[str], lists: Sequence[Ranked]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,8 +13,12 @@ from conftest import Tiny
 
 from export.bulk import batch as module
 from export.bulk.batch import Job, batch
+from export.graph.query import KEPT
+from export.graph.recommender import Recommender
 from export.publishing.names import write_names
+from export.publishing.twin import write_twin
 from serving.client import Client
+from serving.contract import TWIN
 from serving.errors import Failure
 
 
@@ -110,6 +115,26 @@ def test_what_another_job_left_is_not_taken_for_this_one(
     assert len(list(parts.glob("*.parquet"))) == 1
     batch(Job(version=version, k=4, unseen=False), out)
     assert {len(items) for _, items, *_ in rows(out)} == {4}
+
+
+def test_what_another_version_in_the_same_place_was_asked_is_asked_anew(
+    version: Path, tiny_version: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after `rollback` and `train`: the graph is the same to the byte, the weights are others."""
+    out, job = tmp_path / "lists.parquet", Job(version=version, k=3, unseen=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)
+        batch(job, out)
+    before, graph = rows(out), (version / "saved_model.pb").read_bytes()
+    shutil.rmtree(version)
+    turned = replace(tiny_version.model, vectors=-tiny_version.model.vectors)
+    recommender = Recommender(turned, tiny_version.interactions, kept=KEPT)
+    recommender.save(version)
+    write_twin(version, version / TWIN)
+    write_names(version, tiny_version.interactions)
+    (version / "saved_model.pb").write_bytes(graph)
+    batch(job, out)
+    assert rows(out) == answers(version, [user for user, *_ in before], k=3, unseen=False) != before
 
 
 @pytest.mark.parametrize(
