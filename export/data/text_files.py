@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import codecs
 import csv
-import io
 import re
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,7 @@ LINE = re.compile("\r\n|\r|\n")
 NULS = 1 / 8
 """Share of NUL characters from which a text is none: UTF-16 and UTF-32 without their mark have a half or more."""
 
-UNIT = b"\x1f"
+UNIT = "\x1f"
 """The ASCII unit separator, which Arrow is given for a separator of more than one byte."""
 
 
@@ -97,7 +97,7 @@ def _batches(stream: Any, layout: Layout, places: list[int], refuse: Any) -> Ite
         skip_rows=layout.skip,
     )
     parsing = pa.csv.ParseOptions(
-        delimiter=UNIT.decode() if unit else layout.separator,
+        delimiter=UNIT if unit else layout.separator,
         quote_char=False if unit else '"',
         newlines_in_values=not unit,
         invalid_row_handler=refuse,
@@ -172,29 +172,26 @@ def _unpacked(path: Path) -> Any:
 
 
 def _stream(path: Path, layout: Layout) -> Any:
-    """Open a file as UTF-8 with a separator of one byte."""
-    stream = _unpacked(path)
-    if layout.encoding not in ("utf-8", "utf-8-sig"):
-        stream = pa.transcoding_input_stream(stream, layout.encoding, "utf-8")
-    separator = layout.separator.encode()
-    return stream if len(separator) == 1 else pa.PythonFile(_Separated(stream, separator), mode="r")
+    """Open a file as UTF-8 with a separator of one byte; one that is otherwise is written anew to a temporary file.
+
+    Not converted while it is read: Arrow reads ahead in a thread of its own, and a thread that comes to Python when the
+    process ends, as after a row that is refused, hangs there or takes the process with it.
+    """
+    if layout.encoding in ("utf-8", "utf-8-sig") and len(layout.separator.encode()) == 1:
+        return _unpacked(path)
+    with tempfile.NamedTemporaryFile(prefix="triptych-") as file, _unpacked(path) as packed:
+        file.writelines(text.encode() for text in _texts(packed, layout))
+        file.flush()
+        return pa.input_stream(file.name, compression=None)
 
 
-class _Separated(io.RawIOBase):
-    """A stream in which a long separator is written as one byte."""
-
-    def __init__(self, stream: Any, separator: bytes) -> None:
-        self._stream, self._separator = stream, separator
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        """Read about ``size`` bytes, never half of a separator."""
-        data: bytes = self._stream.read(size)
-        while any(data.endswith(self._separator[:length]) for length in range(1, len(self._separator))):
-            more = self._stream.read(1)
-            if not more:
-                break
-            data += more
-        return data.replace(self._separator, UNIT)
+def _texts(stream: Any, layout: Layout) -> Iterator[str]:
+    """Decode a stream in pieces, with a separator of one byte."""
+    decoder, kept, separator = codecs.getincrementaldecoder(layout.encoding)(), "", layout.separator
+    unit = UNIT if len(separator.encode()) > 1 else separator
+    while data := stream.read(BLOCK):
+        text = (kept + decoder.decode(data)).replace(separator, unit)
+        begun = max(length for length in range(len(separator)) if text.endswith(separator[:length]))
+        kept = text[len(text) - begun :]
+        yield text[: len(text) - begun]
+    yield kept + decoder.decode(b"", final=True)
