@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from serving.client.patience import Patient
-from serving.client.transport import Transport
+from serving.client.transport import Transport, split
 from serving.errors import Failure
 
 
@@ -17,7 +16,7 @@ def connect(server: str, *, timeout: float) -> Transport:
     Raises:
         Failure: the address is none of these.
     """
-    parts = urlsplit(server)
+    parts = split(server)
     # Imported by who asks for it: each takes longer to load than a request takes to answer.
     if parts.scheme == "file":
         from serving.client.offline import Offline

@@ -51,20 +51,20 @@ class Rest:
         body = {"signature_name": signature, "inputs": {name: column.tolist() for name, column in inputs.items()}}
         try:
             reply = self._session.post(url, json=body, timeout=self._timeout, allow_redirects=False)
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: it redirects to what is no address
             raise self._failure(error) from None  # its sentence says it, and urllib3 takes ninety lines
         if reply.status_code != requests.codes.ok:
             raise ServerError(self._server, reply.status_code, _error_text(reply))
         try:
             return checked(_outputs(reply.content, signature), signature, inputs)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise no_contract(self._server, target, signature) from error
 
     def close(self) -> None:
         """See serving.client.transport.Transport."""
         self._session.close()
 
-    def _failure(self, error: requests.RequestException) -> Failure:
+    def _failure(self, error: Exception) -> Failure:
         late = isinstance(error, requests.ReadTimeout) or (error.args and isinstance(error.args[0], ReadTimeoutError))
         if late:
             return no_answer(self._server, self._timeout)
@@ -114,5 +114,5 @@ def _outputs(content: bytes, signature: str) -> Arrays:
 def _error_text(reply: requests.Response) -> str:
     try:
         return str(json.loads(reply.content)["error"])
-    except (ValueError, TypeError, KeyError):  # a proxy in between answers in its own way
+    except (ValueError, TypeError, KeyError, RecursionError):  # a proxy in between answers in its own way
         return reply.text or reply.reason

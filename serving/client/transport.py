@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 import numpy.typing as npt
@@ -110,13 +111,39 @@ def older_contract(signature: str) -> str:
     return f"; it came with contract {number}: `triptych train` publishes a version that has it"
 
 
+def split(server: str) -> SplitResult:
+    """Return the parts of a server's address; one that nothing could connect to has none, not even a scheme.
+
+    >>> split("http://[::1]:8501").hostname, split("http://[::1").hostname, split("http://h:99999").scheme
+    ('::1', None, '')
+    """
+    with suppress(ValueError):  # a bracket that stays open, a port above 65535, a name with two dots in a row
+        parts = urlsplit(server)
+        (parts.hostname or "").encode("idna")
+        if parts.port != 0:
+            return parts
+    return urlsplit("")
+
+
+def split_http(server: str) -> SplitResult:
+    """Return the parts of a REST address.
+
+    Raises:
+        Failure: it is none.
+    """
+    parts = split(server)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Failure(f"server {server!r}, expected http://HOST:PORT or https://HOST:PORT")
+    return parts
+
+
 def is_loopback(server: str) -> bool:
     """Tell whether `server`, a URL, is this machine spoken to through itself.
 
     >>> is_loopback("http://127.0.0.1:8501"), is_loopback("grpc://models.example:8500")
     (True, False)
     """
-    host = urlsplit(server).hostname or ""
+    host = split(server).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import requests
 
-from serving.client.transport import is_loopback
+from serving.client.transport import is_loopback, split_http
 from serving.config.config_files import find_model, replace, write_model_config
 from serving.config.labels import load_beside, moved, relabel, unready
 from serving.errors import Failure
@@ -45,6 +45,11 @@ class Watched:
     urls: Sequence[str]
     seconds: float
     say: Callable[[str], None]
+
+    def __post_init__(self) -> None:
+        """Refuse an address that is none before anything waits for it."""
+        for url in self.urls:
+            split_http(url)
 
     def versions(self, model: str, numbers: Iterable[int]) -> None:
         """Wait until these versions are AVAILABLE.

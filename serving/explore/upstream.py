@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import requests
 
-from serving.client.transport import is_loopback
+from serving.client.transport import is_loopback, split_http
 from serving.errors import Failure
 
 SECONDS = 10.0
@@ -26,10 +26,10 @@ class Reply:
     milliseconds: float
 
     def json(self) -> Any:
-        """Return what the body says; None for what is no JSON."""
+        """Return what the body says; None for what is no JSON, or nested too deeply to be read."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
@@ -47,9 +47,7 @@ class Upstream:
         Raises:
             Failure: the address is none.
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise Failure(f"server {url!r}, expected http://HOST:PORT or https://HOST:PORT")
+        parts = split_http(url)
         self.url = url.rstrip("/")
         self.public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
         self._session = requests.Session()
@@ -67,7 +65,7 @@ class Upstream:
             reply = self._session.request(method, self.url + path, data=body, timeout=SECONDS, allow_redirects=False)
         except requests.Timeout as error:
             raise Failure(f"the server at {self.url} did not answer within {SECONDS:.0f} s") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # ValueError: it redirects to what is no address
             raise Failure(f"no server answers at {self.url}: start one with `triptych serve`") from error
         return Reply(status=reply.status_code, body=reply.content, milliseconds=(perf_counter() - start) * 1e3)
 

@@ -161,6 +161,26 @@ def test_recommend_without_a_server_is_one_sentence():
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
 
 
+@pytest.mark.parametrize("given", ["http://[::1", "http://a..b", "http://127.0.0.1:99999", "http://h:1a", "http://h:0"])
+@pytest.mark.parametrize(
+    "arguments",
+    [("recommend", "--user", "42", "--model", "m"), ("bench", "serve"), ("explore",), ("label", "m", "a=1")],
+    ids=lambda arguments: arguments[0],
+)
+def test_an_address_that_is_none_is_one_sentence_at_once(arguments, given):
+    refused = triptych(*arguments, "--url", given)
+    assert refused.returncode == 1
+    assert re.fullmatch(rf"triptych: server '{re.escape(given)}', expected http://HOST:PORT[^\n]*\n", refused.stderr)
+
+
+@pytest.mark.parametrize("given", ["[::1", "a..b", "127.0.0.1:99999"])
+def test_a_grpc_address_that_is_none_is_one_sentence_at_once(given):
+    refused = triptych("recommend", "--user", "42", "--model", "m", "--grpc", given)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    told = "expected http://HOST:PORT, https://HOST:PORT or grpc://HOST:PORT"
+    assert refused.stderr == f"triptych: server 'grpc://{given}', {told}\n"
+
+
 def test_a_package_that_is_not_installed_is_one_sentence():
     code = "import sys; sys.modules['httptools'] = None; from export.cli import main; main()"
     command = [sys.executable, "-c", code, "bench", "serve"]

@@ -271,6 +271,29 @@ def test_an_answer_cut_off_is_one_sentence(server):
         client.top(["42"])
 
 
+@pytest.mark.parametrize(
+    ("status", "header", "body"),
+    [
+        (302, ("Location", "http://["), b"{}"),
+        (302, ("Location", "http://a\xff"), b"{}"),
+        (200, ("X", ""), b"[" * 200_000),
+        (500, ("X", ""), b"[" * 200_000),
+    ],
+    ids=["no address", "no text", "deep", "deep error"],
+)
+def test_what_cannot_be_read_at_all_is_one_sentence(server, status, header, body):
+    def odd(handler):
+        handler.send_response(status)
+        handler.send_header(*header)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    server.raw = odd
+    with Client(server.rest, model="two_tower") as client, pytest.raises(Failure):
+        client.top(["42"])
+
+
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_a_server_too_slow_is_one_sentence_and_is_asked_once(server, protocol):
     release = threading.Event()
