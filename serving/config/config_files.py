@@ -26,7 +26,7 @@ from serving.proto.config_pb2 import (
     MonitoringConfig,
     PrometheusConfig,
 )
-from serving.repository.model_sources import is_address, read_text_proto
+from serving.repository.model_sources import is_address, is_name, read_text_proto
 from serving.version.find import no_versions
 
 MODELS, BATCHING, MONITORING = "models.config", "batching.config", "monitoring.config"
@@ -91,7 +91,8 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
     if not base_path.startswith("/") and not is_address(base_path):
         expected = "an absolute path or an address such as gs://bucket/models, as the server sees the models folder"
         raise Failure(f"base path {base_path!r}, expected {expected}")
-    found = {folder.name: versions for folder in sorted(models.glob("*/")) if (versions := versions_of(folder))}
+    folders = [folder for folder in sorted(models.glob("*/")) if is_name(folder.name)]
+    found = {folder.name: versions for folder in folders if (versions := versions_of(folder))}
     if not found:
         raise Failure(f"nothing to serve: {no_versions(models)}")
     earlier = read_model_config(out / MODELS) if (out / MODELS).is_file() else ModelServerConfig()

@@ -12,6 +12,7 @@ import requests
 from serving import contract
 from serving.errors import Failure
 from serving.explore.upstream import Upstream
+from serving.repository.model_sources import is_name
 
 USUAL = ("two_tower", "wide_deep", "lightfm")
 """Models that come first, and are asked for where nothing tells which there are."""
@@ -27,7 +28,8 @@ def names(folder: Path | None, given: tuple[str, ...]) -> tuple[str, ...]:
     """
     if given:
         return given
-    found = {path.parent.name for path in folder.glob("*/*/") if path.name.isdecimal()} if folder else set()
+    folders = {path.parent.name for path in folder.glob("*/*/") if path.name.isdecimal()} if folder else set()
+    found = set(filter(is_name, folders))
     ours = [name for name in USUAL if name in found or not found]
     return (*ours, *sorted(found.difference(ours)))
 

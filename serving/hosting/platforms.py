@@ -63,11 +63,12 @@ def find_platform(environment: Mapping[str, str], *, started_as_serve: bool) -> 
 
 def sources(folder: Path) -> Sources:
     """List the models of a folder; version folders at its root are the versions of one model, named as the folder."""
+    models = from_folder(folder)
 
     def listed() -> list[ModelSource]:
         if folder.is_dir() and version_entries(folder):
             return [ModelSource(name=folder.name, base_path=folder)]
-        return from_folder(folder)()
+        return models()
 
     return listed
 

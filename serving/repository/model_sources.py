@@ -14,6 +14,8 @@ from serving.errors import Failure
 from serving.proto import config_pb2
 from serving.version.numbering import version_entries
 
+log = logging.getLogger("triptych.repository")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSource:
@@ -51,12 +53,17 @@ Sources = Callable[[], list[ModelSource]]
 
 def from_folder(folder: Path) -> Sources:
     """Serve every subfolder as a model, with the default policy (the latest version); new ones appear by themselves."""
+    told = set[str]()
 
     def sources() -> list[ModelSource]:
         if not folder.is_dir():
             raise Failure(f"no models folder at {folder}: `triptych train` makes one")
         entries = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-        return [ModelSource(name=entry.name, base_path=entry) for entry in entries]
+        for entry in entries:
+            if not is_name(entry.name) and entry.name not in told:
+                log.error("%s is not served: its name is no UTF-8, expected one that a request can name", entry)
+                told.add(entry.name)
+        return [ModelSource(name=entry.name, base_path=entry) for entry in entries if is_name(entry.name)]
 
     return sources
 
@@ -84,8 +91,21 @@ def from_config(file: Path) -> Sources:
                 told.add(model.name)
         return [_source(model, file) for model in config.model_config_list.config if model not in addresses]
 
-    log, told = logging.getLogger("triptych.repository"), set[str]()
+    told = set[str]()
     return sources
+
+
+def is_name(name: str) -> bool:
+    r"""Tell whether a folder's name can be a model's: requests, metrics and configurations have it as UTF-8.
+
+    >>> is_name("café"), is_name("caf\udce9")
+    (True, False)
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_address(base_path: str) -> bool:

@@ -59,6 +59,7 @@ def run(*arguments: object) -> str:
 
 def test_the_three_files_are_what_tensorflow_serving_reads(models):
     out = models.parent / "out"
+    shutil.copytree(os.fsencode(models / "lightfm"), os.path.join(os.fsencode(models), b"caf\xe9"))  # no model's name
     assert run("config", models, "--base-path", "/srv/", "--out", out).split() == [
         str(out / name) for name in ("models.config", "batching.config", "monitoring.config")
     ]

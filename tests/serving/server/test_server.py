@@ -201,6 +201,24 @@ def test_metrics_know_signatures_batches_loads_and_memory_and_nothing_that_calle
         assert metric(where, "triptych_loaded", model="m", version="2") is None
 
 
+def test_a_folder_whose_name_is_no_text_is_left_out_and_told_once_and_nothing_else_suffers(
+    tiny_version, tmp_path, caplog
+):
+    for name in (b"caf\xe9", b"caf\xc3\xa9"):
+        shutil.copytree(os.fsencode(tiny_version.folder), os.path.join(os.fsencode(tmp_path), name, b"1"))
+    monitoring = tmp_path / "monitoring"
+    monitoring.write_text("prometheus_config { enable: true }")
+    with live(models=tmp_path, monitoring_config_file=monitoring) as where:
+        assert where.models == 1
+        assert predict(where, "caf%C3%A9", BODY).status == 200
+        assert predict(where, "caf%E9", BODY).status == 404
+        assert metric(where, "triptych_loaded", model="café", version="1") == 1
+        time.sleep(0.2)  # some polls
+    assert [line for line in caplog.messages if "no UTF-8" in line] == [
+        f"{tmp_path}/caf\udce9 is not served: its name is no UTF-8, expected one that a request can name"
+    ]
+
+
 def test_access_lines_are_json_if_asked_whatever_callers_put_into_names(tiny_version):
     with process("--models", models(tiny_version), "--access-log", "json") as (running, where):
         assert predict(where, "plain", BODY).status == 200
