@@ -143,7 +143,8 @@ class Exchange:
     def _examples(self) -> bytes:
         body, share = self._body(), self._share
         share.need(CAREFUL * share.held)
-        return examples.answer(self._route.verb, body, self._find, lambda more: share.need(share.held + more))
+        need, here = (lambda more: share.need(share.held + more)), (lambda: stay(self._request))
+        return examples.answer(self._route.verb, body, self._find, need, here)
 
     def _find(self) -> Servable:
         where = self._route

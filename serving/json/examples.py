@@ -13,6 +13,7 @@ from google.protobuf import text_format
 from tensorboard.compat.proto import types_pb2
 
 from serving.engines.engine import Servable, Signature
+from serving.json import rapidjson
 from serving.json import requests as json_requests
 from serving.json import text as json_text
 from serving.json.decimals import decimal
@@ -23,15 +24,23 @@ from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import TEXT, Array, strings
 
 
-def answer(verb: str, body: bytes, find: Callable[[], Servable], need: Callable[[int], None]) -> bytes:
+def answer(
+    verb: str,
+    body: bytes,
+    find: Callable[[], Servable],
+    need: Callable[[int], None],
+    stay: Callable[[], None] = rapidjson.stay,
+) -> bytes:
     """Answer a classify or regress request; ``need`` is asked for the elements that reading it did not account for.
+
+    ``stay`` is as in `rapidjson.parse`.
 
     Raises:
         Refusal: in the order of TensorFlow Serving's checks: JSON, examples, model, signature, values.
     """
-    document = json_requests.parse(body)
+    document = json_requests.parse(body, stay)
     name = json_requests.signature_name(document)
-    context, examples = _examples(document)
+    context, examples = _examples(document, stay)
     servable = find()
     signature = servable.signature(name)
     if signature is None:
@@ -75,7 +84,7 @@ def _debug(signature: Signature) -> str:
     return text_format.MessageToString(signature.definition, as_utf8=False)
 
 
-def _examples(document: Object) -> tuple[bytes, list[bytes]]:
+def _examples(document: Object, stay: Callable[[], None]) -> tuple[bytes, list[bytes]]:
     """Return the context and each example serialized: one behind the other, parsed as one message, they are merged."""
     context = document.get(b"context")
     prefix = b"" if context is MISSING else _example(context)
@@ -86,7 +95,11 @@ def _examples(document: Object) -> tuple[bytes, list[bytes]]:
         raise _format(document, "Expecting 'examples' value to be an list/array")
     if not given:
         raise _format(document, "'examples' value is an empty array")
-    return prefix, [_example(one) for one in given]
+    examples = []
+    for one in given:
+        stay()
+        examples.append(_example(one))
+    return prefix, examples
 
 
 def _format(document: Object, problem: str) -> Refusal:

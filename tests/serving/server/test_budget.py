@@ -32,6 +32,7 @@ from serving.engines.waiting import Waiting
 from serving.engines.weights import Weights
 from serving.errors import Failure
 from serving.http.messages import Limits, Request
+from serving.json import examples
 from serving.proto import serving_pb2
 from serving.server.rpc_server import RpcLimits
 from serving.version.regular_files import MOST_FILES, check_regular
@@ -325,6 +326,29 @@ def test_work_of_those_who_have_left_is_dropped_and_a_new_version_answers_at_onc
             assert predict(where, kind, BODY).status == 200
         assert predict(where, "plain", json.dumps({"instances": ["1"] * 9000})).status in (200, 429)
         assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+def test_examples_of_those_who_have_left_are_not_read_any_further(tiny_version, monkeypatch, verb):
+    read, begun, go, real = [], threading.Event(), threading.Event(), examples._example
+
+    def example(value):
+        read.append(value)
+        begun.set()
+        assert go.wait(20)
+        return real(value)
+
+    monkeypatch.setattr(examples, "_example", example)
+    body, path = b'{"examples": [{"a": 1}, {"a": 2}, {"a": 3}]}', f"/v1/models/plain:{verb}"
+    with live(models=models(tiny_version)) as where:
+        with connected(where) as client:
+            client.sendall(head(len(body), path.encode()) + body)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            assert begun.wait(20)
+        until(lambda: any(one.gone for one in gc.get_objects() if type(one) is Request))
+        go.set()
+        assert ask(where, "POST", path, b'{"examples": [{"a": 4}]}').status == 400  # in its turn; no such signature
+    assert [value.members[0][1] for value in read] == [1, 4]
 
 
 def waiting():
