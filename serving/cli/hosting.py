@@ -63,7 +63,7 @@ def card(*, version: Path, out: Path | None) -> None:
     (folder, *_) = find(version)
     text = model_card(inspect(folder))
     if out is None:
-        click.echo(text, nl=False)
+        click.echo("\n".join(map(printable, text.split("\n"))), nl=False)
     else:
         if out.exists():
             raise Failure(f"{out} is there already, expected the name of a new file")

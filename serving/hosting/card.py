@@ -33,13 +33,27 @@ def model_card(version: Version) -> str:
     """Write the card of a version.
 
     Raises:
-        Failure: the version carries no manifest to tell of.
+        Failure: the version carries no manifest to tell of, or one of another shape.
     """
     manifest = version.manifest
-    if not manifest or "model" not in manifest:
+    if not manifest or not isinstance(manifest.get("model"), str):
         raise Failure(f"{version.path} has no {contract.MANIFEST} that names its model: `triptych train` writes one")
+    for name, part in _objects(manifest):
+        if not isinstance(part, dict):
+            raise Failure(f"{version.path} has {part!r:.80} as {name} in its {contract.MANIFEST}, expected an object")
     head = "".join(f"{key}: {json.dumps(value, ensure_ascii=False)}\n" for key, value in _head(manifest).items())
     return f"---\n{head}---\n" + "\n".join(_body(version, manifest)) + "\n"
+
+
+def _objects(manifest: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give what is to be objects by its name; what lies inside of one only once that was found to be one."""
+    yield from ((name, manifest.get(name, {})) for name in ("data", "config", "packages"))
+    figures = manifest.get("figures") or {}
+    yield "figures", figures
+    for protocol, found in figures.items():
+        yield f"figures of {protocol}", found
+        yield f"baselines of {protocol}", found.get("baselines", {})
+        yield from ((f"{name} of {protocol}", one) for name, one in found.get("baselines", {}).items())
 
 
 def _head(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,7 +88,8 @@ def _body(version: Version, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield f"TensorFlow SavedModel with the signatures {', '.join(f'`{name}`' for name in version.signatures)}"
     yield f"{'and an ONNX twin of each' if version.twin else 'and no ONNX twin'}.\n"
     yield "## Data\n"
-    counts = ", ".join(f"{data[name]:,} {name}" for name in ("users", "items", "interactions") if name in data)
+    found = {name: data.get(name) for name in ("users", "items", "interactions")}
+    counts = ", ".join(f"{number:,} {name}" for name, number in found.items() if isinstance(number, int))
     yield f"{_data_name(data)}: {counts}; fingerprint `{data.get('fingerprint', 'not recorded')}`."
     yield f"{_licence(data)}\n"
     yield "## Recipe\n"

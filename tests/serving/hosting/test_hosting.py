@@ -22,6 +22,7 @@ import orjson
 import pytest
 import yaml
 from click.testing import CliRunner
+from command import triptych
 from live import ask, live, predict
 
 from export.publishing.agreement import requests
@@ -318,3 +319,42 @@ def test_a_card_claims_no_licence_and_no_figure_that_a_version_does_not_carry(ti
     (folder / MANIFEST).unlink()
     with pytest.raises(Failure, match="that names its model: `triptych train` writes one"):
         card(folder, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"data": []}, "[] as data"),
+        ({"data": None}, "None as data"),
+        ({"config": 3}, "3 as config"),
+        ({"packages": [1]}, "[1] as packages"),
+        ({"figures": ["a"]}, "['a'] as figures"),
+        ({"figures": {"random-80-20": 0.45}}, "0.45 as figures of random-80-20"),
+        ({"figures": {"p": {"baselines": ["x"]}}}, "['x'] as baselines of p"),
+        ({"figures": {"p": {"baselines": {"popular": 1}}}}, "1 as popular of p"),
+    ],
+    ids=str,
+)
+def test_a_manifest_of_another_shape_is_one_sentence_and_no_card(tiny_version, tmp_path, change, part):
+    folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
+    (folder / MANIFEST).write_text(json.dumps(manifest(**change)))
+    refused = triptych("card", folder, "--out", tmp_path / "card.md")
+    assert refused.stderr == f"triptych: {folder} has {part} in its {MANIFEST}, expected an object\n"
+    assert not (tmp_path / "card.md").exists()
+
+
+def test_a_model_that_is_no_name_has_no_card_and_what_is_no_number_is_not_counted(tiny_version, tmp_path):
+    folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
+    (folder / MANIFEST).write_text(json.dumps(manifest(model=["a"])))
+    assert "that names its model" in triptych("card", folder).stderr
+    _, body = card(folder, manifest(data={"name": "100k", "users": "many", "items": 1664}))
+    assert "MovieLens 100k: 1,664 items; fingerprint" in body
+
+
+def test_a_card_on_a_terminal_is_text_whatever_the_manifest_holds(tiny_version, tmp_path):
+    folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
+    (folder / MANIFEST).write_text(json.dumps(manifest(model="x\x1b]0;owned\x07", config={"\u202ea": "b\r\x9b"})))
+    told = triptych("card", folder).stdout
+    assert [char for char in set(told) if char != "\n" and not char.isprintable()] == []
+    assert r"# x\x1b]0;owned\x07, version 7" in told
+    assert r"| \u202ea | b\r\x9b |" in told
