@@ -36,7 +36,8 @@ of 64 components and 59,000 of 512."""
 ROWS = 5
 """Times the scores of a batch are held in a step."""
 
-MEMORY = Path("/proc/meminfo"), Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+CGROUP = Path("/sys/fs/cgroup")
+MEMORY = Path("/proc/meminfo"), CGROUP / "memory.max", CGROUP / "memory.current", CGROUP / "memory.stat"
 
 
 def check(model: str, config: Any, interactions: Interactions, *, weighs: bool = True) -> None:
@@ -79,11 +80,15 @@ def needs(config: Any, *, rows: int, users: int, items: int) -> float:
 
 def available() -> float:
     """Read how many bytes of memory are free, in this container where it has a limit of its own."""
-    info, limit, used = MEMORY
+    info, limit, used, parts = MEMORY
     free = float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     if info.is_file():
         lines = dict(line.split(":", 1) for line in info.read_text(encoding="utf-8").splitlines())
         free = 1024 * float(lines["MemAvailable"].split()[0])
     if limit.is_file() and (most := limit.read_text(encoding="utf-8").strip()).isdecimal():
-        free = min(free, float(most) - float(used.read_text(encoding="utf-8")))
+        held = float(used.read_text(encoding="utf-8"))
+        if parts.is_file():  # what was read of files is counted, and given back when it is needed
+            stat = dict(line.split() for line in parts.read_text(encoding="utf-8").splitlines())
+            held -= float(stat.get("inactive_file", 0))
+        free = min(free, float(most) - held)
     return free

@@ -42,7 +42,7 @@ def test_a_baseline_without_the_memory_for_it_says_so_and_is_left_out_unless_nam
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "meminfo").write_text("MemAvailable:  10000000 kB\n")
-    monkeypatch.setattr(forecast, "MEMORY", (tmp_path / "meminfo", tmp_path / "none", tmp_path / "none"))
+    monkeypatch.setattr(forecast, "MEMORY", (tmp_path / "meminfo", *[tmp_path / "none"] * 3))
     every = leaderboard.baselines()
     assert [entry.name for entry in jobs._baselines(every, (), 1664)] == [
         "popular",
