@@ -26,21 +26,11 @@ OURS = {
 }
 """The models of this project, in the order in which they are shown."""
 
-RESERVED = {"baselines", "columns", "data", "distribute", "encoding", "folder", "held_by", "items", "json_file"}
-RESERVED |= {
-    "keep",
-    "min_rating",
-    "models",
-    "named",
-    "protocol",
-    "recipe",
-    "recipes",
-    "record",
-    "report_folder",
-    "seed",
-}
-RESERVED |= {"seeds", "separator", "trained", "user", "users", "validated", "weight"}
-"""What the commands have flags for: no name for a hyper-parameter, which is a flag beside them."""
+RESERVED = {"baseline", "baselines", "columns", "config", "data", "distribute", "encoding", "folder", "held_by", "help"}
+RESERVED |= {"items", "json", "json_file", "keep", "min_rating", "models", "named", "no_baselines", "protocol"}
+RESERVED |= {"recipe", "recipes", "record", "report", "report_folder", "seed", "seeds", "separator", "trained"}
+RESERVED |= {"user", "users", "validated", "validation", "weight"}
+"""What the commands call their flags, outside and inside: no name for a hyper-parameter, a flag beside them."""
 
 MODELS: dict[str, Model] = {name: EntryPoint(name, value, GROUP).load() for name, value in OURS.items()}
 """Model by name."""

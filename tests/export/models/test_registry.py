@@ -139,6 +139,7 @@ def test_what_a_model_cannot_is_said_before_anything_is_read(outside: Outside) -
             IALS.replace("components", "seed"),
             "its hyper-parameter 'seed' is named like a flag",
         ),
+        ("other", IALS.replace("components", "config"), "its hyper-parameter 'config' is named like a flag of the"),
         ("method", IALS.replace("components", "scores"), "its hyper-parameter 'scores' is named like a flag of the"),
         ("plain", IALS.replace('hyper(10.0, "L2 penalty", least=0.0)', "10.0"), "regularization is a plain field"),
         ("empty", IALS.replace('{"tuned": IALSConfig()}', "{}"), "the classes of its recipes are none, expected one"),
@@ -164,9 +165,11 @@ def test_ours_come_first_and_each_says_what_it_is() -> None:
 
 
 def test_names_of_flags_are_no_names_of_hyper_parameters() -> None:
-    found = set()
+    found = {"help"}
     for command in (app.commands["train"], app.commands["evaluate"]):
-        found |= {option.name for option in command.params if isinstance(option, click.Parameter)}
+        for option in command.params:
+            flags = {flag.removeprefix("--").replace("-", "_") for flag in (*option.opts, *option.secondary_opts)}
+            found |= {option.name, *flags}
     assert found - {name for model in MODELS.values() for name in model.hyper_parameters} == RESERVED
 
 
