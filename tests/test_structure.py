@@ -32,6 +32,7 @@ ORDER = [
     "export/data",
     "export/progress",
     "export/interrupt",
+    "export/locks",
     "export/__init__",
     "serving/cli",
     "serving/explore",

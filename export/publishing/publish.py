@@ -4,13 +4,10 @@ A server takes every folder whose name is a number for a version, at any moment.
 that is no number, proven there, and appears whole by one rename. A process that dies on the way leaves a folder no
 server reads; the next publish finds that nobody holds its lock and removes it. What is renamed is on the disk before,
 file by file, and the rename after: a machine that loses its power keeps the version whole or not at all, too.
-
-POSIX only: the locks are ``flock`` on the folders themselves, so that they end with the process, whatever ends it.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import uuid
@@ -19,6 +16,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from export.locks import locked, open_locked
 from export.publishing.held import held, removable
 from serving.errors import Failure
 from serving.version.numbering import HIGHEST, version_entries
@@ -59,7 +57,7 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3, config: Pa
             staging.rename(aside)
             raise Failure(f"{folder.name} was not published: {failure}; what was written is in {aside}") from failure
         _flush(staging)
-        with _locked(folder):
+        with locked(folder):
             version = folder / str(_next(folder))
             staging.rename(version)
             _flush_entries(folder)
@@ -120,11 +118,11 @@ def _flush_entries(path: Path) -> None:
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
     """Make a locked folder to write into; it is gone afterwards unless it was renamed."""
-    with _locked(folder):  # so that nobody sweeps the new folder away before it is locked itself
+    with locked(folder):  # so that nobody sweeps the new folder away before it is locked itself
         _sweep(folder)
         staging = folder / f"{_STAGING}{uuid.uuid4().hex[:8]}"
         staging.mkdir()
-        lock = _open_locked(staging)
+        lock = open_locked(staging)
     try:
         yield staging
     finally:
@@ -136,7 +134,7 @@ def _sweep(folder: Path) -> None:
     """Remove what publishes that died have left: staging folders that nobody holds, removals half done."""
     for path in folder.glob(f"{_STAGING}*"):
         try:
-            os.close(_open_locked(path, wait=False))
+            os.close(open_locked(path, wait=False))
         except (BlockingIOError, FileNotFoundError):  # held by a living publish, or just finished with
             continue
         shutil.rmtree(path, ignore_errors=True)
@@ -162,22 +160,3 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    lock = _open_locked(folder)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def _open_locked(folder: Path, *, wait: bool = True) -> int:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
