@@ -148,6 +148,8 @@ def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) ->
             configs.setdefault(recipe, {})[model] = configure(model, recipe, values)
     if options["record"] and options["validated"]:
         raise Failure("--record keeps figures of test parts, expected no --validation beside it")
+    if options["record"] and users:
+        raise Failure("--record keeps the figures of all users, expected no number of --users beside it")
     if options["record"] and values:
         raise Failure("--record keeps the figures of recipes as they are, expected no hyper-parameter beside it")
     if options["seed"] + options["seeds"] > LAST_SEED + 1:

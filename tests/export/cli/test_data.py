@@ -686,6 +686,11 @@ def test_a_sample_of_users_that_cannot_be_meant_is_refused(numbers: list[str]) -
     assert (code, out) == (1, f"--users is {found}, expected one number, 1 or more, or a file of users")
 
 
+def test_the_figures_of_a_sample_are_not_recorded() -> None:
+    code, out = run("evaluate", "lightfm", "--users", "5", "--record")
+    assert (code, out) == (1, "--record keeps the figures of all users, expected no number of --users beside it")
+
+
 def test_evaluate_takes_a_sample_of_users_and_a_file_of_their_tags(tmp_path: Path) -> None:
     rows = [f"u{user},i{item}" for user in range(20) for item in range(12) if user % 2 == item % 2]
     data = text(tmp_path, "user_id,item\n" + "\n".join(rows) + "\n")
