@@ -36,6 +36,12 @@ class TowersConfig(Config):
         0.0, "most momentum of the moving average of the weights, which is kept; 0: the last", least=0.0, below=1.0
     )
 
+    def __post_init__(self) -> None:
+        """Check the fields, and that the catalogue loss has something to find: it finds what is hidden."""
+        super().__post_init__()
+        if self.loss == CATALOGUE and not (self.dropout or self.future):
+            raise ValueError("dropout and future are 0, expected one above 0: the catalogue loss finds what they hide")
+
     def steps_a_pass(self, *, rows: int, users: int) -> int:
         """Count the steps of one pass: batches of interactions or of users, see ``batch``."""
         return -(-(rows if self.loss == BATCH else users) // self.batch)

@@ -16,6 +16,7 @@ from scipy import sparse
 
 from export.data.interactions import Interactions
 from serving.contract import PADDING
+from serving.errors import Failure
 
 FUTURE = 0.5
 """The most of a user's items that is taken for the future; how much, up to that, is drawn."""
@@ -46,11 +47,19 @@ def partitions(interactions: Interactions, parts: Parts) -> tf.data.Dataset:
 
     Items are int32, what is wanted bool, and what is not is given. Rows are padded at the end with n_items to the
     longest history in the batch.
+
+    Raises:
+        Failure: nothing would be wanted of anybody.
     """
     rng = np.random.default_rng(parts.seed)  # outside the generator, which starts anew in each epoch
     ages, weights = _ages(interactions, parts.half_life)
     present = np.flatnonzero(np.diff(ages.indptr))
     future = parts.future if interactions.timestamp.any() else 0.0
+    if not (parts.dropout or future):
+        raise Failure(
+            "dropout is 0, and the data has no times for future to part by, expected a dropout above 0: with nothing "
+            "hidden there is nothing to learn"
+        )
 
     def epoch() -> Iterator[dict[str, np.ndarray]]:
         order = rng.permutation(present)

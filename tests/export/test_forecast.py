@@ -36,7 +36,7 @@ def interactions(rows: int, *, users: int, items: int) -> Interactions:
         (MODELS["wide_deep"].recipes["tuned"], 25_000_000, 162_000, 3),
         (MODELS["lightfm"].recipes["tuned"], 25_000_000, 162_000, 4),
         (MODELS["two_tower"].recipes["tutorial"], 100_000, 943, 3),
-        (TwoTowerConfig(loss=CATALOGUE, epochs=5, batch=1, steps=3), 9, 9, 1),
+        (TwoTowerConfig(loss=CATALOGUE, epochs=5, batch=1, dropout=0.3, steps=3), 9, 9, 1),
     ],
 )
 def test_passes_fall_as_data_grows_and_movielens_100k_keeps_its_own(

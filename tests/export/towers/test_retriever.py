@@ -55,7 +55,7 @@ def test_while_it_is_trained_no_sum_is_rewritten_to_one_that_threads_race_for(lo
         off.append(tf.config.optimizer.get_experimental_options().get("disable_meta_optimizer", False))
 
     some = Interactions.from_ids(["u1", "u2", "u2"], ["i1", "i1", "i2"])
-    train(some, TwoTowerConfig(loss=loss, embedding=4, epochs=2, batch=2), seed=1, on_epoch=look)
+    train(some, TwoTowerConfig(loss=loss, embedding=4, epochs=2, batch=2, dropout=0.3), seed=1, on_epoch=look)
     look()
     assert off == [True, True, False]
 
@@ -64,7 +64,7 @@ def test_while_it_is_trained_no_sum_is_rewritten_to_one_that_threads_race_for(lo
 def drawn() -> WideDeepModel:
     """Wide & deep with 5 of 12 items drawn in a step, and no weight where it began."""
     some = some_interactions()
-    config = WideDeepConfig(loss=CATALOGUE, embedding=4, hidden=0, batch=7, l2=0.3, candidates=5)
+    config = WideDeepConfig(loss=CATALOGUE, embedding=4, hidden=0, batch=7, dropout=0.4, l2=0.3, candidates=5)
     wide = wide_part(some, wide=3, scale=1.0, ridge=2.0, l2=0.7, hidden=0.0)
     model = WideDeepModel(some, config, hidden=0, wide_part=wide)
     (batch,) = partitions(some, Parts(batch=7, dropout=0.4, future=0.0, half_life=0.0, seed=1)).take(1)
