@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from serving import contract
 from serving.errors import Failure
 from serving.explore.upstream import Upstream
 from serving.repository.model_sources import is_name
+from serving.version.manifest import read_manifest
 
 USUAL = ("two_tower", "wide_deep", "lightfm")
 """Models that come first, and are asked for where nothing tells which there are."""
-
-MOST_BYTES = 4 * 2**20
-"""A larger manifest is not ours."""
 
 
 def names(folder: Path | None, given: tuple[str, ...]) -> tuple[str, ...]:
@@ -48,7 +44,7 @@ def describe(upstream: Upstream, name: str, folder: Path | None) -> dict[str, An
         signatures = _signatures(upstream.ask("GET", f"{path}/versions/{version}/metadata").json())
     except Failure as failure:
         return told | {"state": "away", "words": str(failure)}
-    manifest = _manifest(folder / name / version / contract.MANIFEST) if folder else None
+    manifest = _manifest(folder / name / version) if folder else None
     return told | {"state": state, "version": version, "signatures": signatures, "manifest": manifest}
 
 
@@ -63,7 +59,7 @@ def _newest(status: Any) -> tuple[str, str | None, str]:
             return "available", str(max(ready)), ""
         version, state, more = max(found, key=lambda each: each[0])
         return "waiting", None, f"Version {version} is not there yet: {state}. {more.get('error_message', '')}".strip()
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
         return "waiting", None, "What answers there is no TensorFlow Serving: it does not tell a model's state."
 
 
@@ -76,11 +72,8 @@ def _signatures(metadata: Any) -> dict[str, list[str]]:
         return {}
 
 
-def _manifest(path: Path) -> dict[str, Any] | None:
+def _manifest(folder: Path) -> dict[str, Any] | None:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            return None
-        manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return read_manifest(folder)[0]
+    except OSError:  # a folder that may not be read
         return None
-    return manifest if isinstance(manifest, dict) else None

@@ -59,7 +59,8 @@ def read(upstream: Upstream, model: str, signatures: Sequence[str], folder: Path
         return Names()
     row = {"user_id": NOBODY, "k": MOST_ITEMS, "exclude": [PADDING], "unseen": False}
     found = upstream.predict(model, "recommend", [row])
-    items = [item for item in found[0]["item"] if item != PADDING] if found else []
+    items = found[0].get("item") if found and isinstance(found[0], dict) else None
+    items = [item for item in items if isinstance(item, str) and item != PADDING] if isinstance(items, list) else []
     try:
         names = read_names(folder) if folder else None
     except Failure:  # of a version from before names were kept, or of somebody else's

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +16,9 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+from serving.client.transport import split
 from serving.errors import Failure
 from serving.explore import models, names, openapi
 from serving.explore.names import Names
@@ -26,6 +28,9 @@ HOST = "127.0.0.1"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_BYTES = 2**20
 """Of a request; the page's own have a few hundred."""
+
+MOST_DIGITS = 20
+"""Of a length: Python refuses to read a number of thousands."""
 
 MOST_FOUND = 50
 STATIC = {
@@ -84,9 +89,16 @@ def listen(explorer: Explorer, port: int) -> ThreadingHTTPServer:
     """
     handler = type("Handler", (_Handler,), {"explorer": explorer})
     try:
-        return ThreadingHTTPServer((HOST, port), handler)
+        return _Server((HOST, port), handler)
     except (OSError, OverflowError) as error:
         raise Failure(f"cannot listen on {HOST}:{port}: --port 0 takes a free one") from error
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Keep the terminal quiet about a browser that hung up; a fault of our own is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -97,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer a file, what the page asks for, or what the server answers."""
-        url = urlsplit(self.path)
+        url = split(self.path)
         told = {"/api/state": self._state, "/api/search": self._search, "/api/user": self._user}
         if not self._welcome():
             return
@@ -116,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not self._welcome():
             return
-        if not length.isdecimal() or int(length) > MOST_BYTES:
+        if not length.isdecimal() or len(length) > MOST_DIGITS or int(length) > MOST_BYTES:
             self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"expected a body of at most {MOST_BYTES:,} bytes")
         else:
             self._pass_on(self.rfile.read(int(length)))
@@ -127,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _welcome(self) -> bool:
         """Refuse who calls this process by another name than the loopback's, or comes from another page."""
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
-        own = urlsplit(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
+        own = split(f"//{host}").hostname in LOOPBACK and origin in (None, f"http://{host}")
         if not own:
             port = self.connection.getsockname()[1]
             self._refuse(HTTPStatus.FORBIDDEN, f"this page is at http://{HOST}:{port}/ only")
@@ -157,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._refuse(HTTPStatus.BAD_GATEWAY, str(failure))
             return
         took = {"Server-Timing": f"server;dur={reply.milliseconds:.2f}"}
-        self._send(HTTPStatus(reply.status), reply.body, "application/json", took)
+        self._send(reply.status, reply.body, "application/json", took)
 
     def _refuse(self, status: HTTPStatus, words: str) -> None:
         self.close_connection = True  # a body may be left unread
@@ -166,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, status: HTTPStatus, content: object) -> None:
         self._send(status, json.dumps(content).encode(), "application/json")
 
-    def _send(self, status: HTTPStatus, body: bytes, kind: str, further: dict[str, str] | None = None) -> None:
+    def _send(self, status: int, body: bytes, kind: str, further: dict[str, str] | None = None) -> None:
         self.send_response(status)
         closing = {"Connection": "close"} if self.close_connection else {}
         sizes = {"Content-Type": kind, "Content-Length": str(len(body))}
