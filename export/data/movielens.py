@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import requests
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import registered
@@ -36,8 +35,6 @@ from export.data.source import SIZES
 from export.progress import say
 from serving.errors import Failure
 
-PROBE_SECONDS = 8.0
-"""How long GroupLens may take to answer a first word; TFDS itself would retry for minutes before it gives up."""
 _BATCH = 16384
 _RECORD = {
     "user_id": tf.io.FixedLenFeature((), tf.string),
@@ -89,7 +86,7 @@ def load(size: str = "100k", *, min_rating: float | None = None, movie_ids: bool
 
 
 def _prepare(builder: Any, size: str) -> None:
-    problem = _unreachable(builder.builder_config.download_url)
+    problem = mirror.unreachable(builder)
     if problem is None:
         _download_and_prepare(builder)
         return
@@ -111,16 +108,6 @@ def _download_and_prepare(builder: Any) -> None:
     say(f"preparing {builder.info.full_name} in {builder.data_dir}")
     with redirect_stdout(StringIO()):  # TFDS tells the same there, where a command's own output belongs
         builder.download_and_prepare()
-
-
-def _unreachable(url: str) -> str | None:
-    try:
-        requests.head(url, timeout=PROBE_SECONDS).raise_for_status()
-    except requests.exceptions.SSLError:
-        return "its certificate is not valid"
-    except requests.RequestException as error:
-        return type(error).__name__
-    return None
 
 
 def _read(builder: Any, size: str, min_rating: float | None, movie_ids: bool) -> Interactions:
