@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from export.progress import say
+
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, once nobody else does."""
-    lock = open_locked(folder)
+def locked(folder: Path, busy: str = "") -> Iterator[None]:
+    """Hold a folder's lock, once nobody else does; ``busy`` is said where that has to be waited for."""
+    try:
+        lock = open_locked(folder, wait=not busy)
+    except BlockingIOError:
+        say(busy)
+        lock = open_locked(folder)
     try:
         yield
     finally:

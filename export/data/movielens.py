@@ -32,6 +32,7 @@ from export.data.interactions import Interactions, Ints
 from export.data.pieces import Piece
 from export.data.reading import collect
 from export.data.source import SIZES
+from export.locks import locked
 from export.progress import say
 from serving.errors import Failure
 
@@ -65,12 +66,7 @@ def load(size: str = "100k", *, min_rating: float | None = None, movie_ids: bool
     tfds.disable_progress_bar()
     name = f"movielens/{size}-ratings"
     try:
-        builder = tfds.builder(name)
-        if "train" not in builder.info.splits:
-            # The folder may be there all the same, half written; TFDS takes it for prepared then.
-            shutil.rmtree(builder.data_dir, ignore_errors=True)
-            _prepare(builder, size)
-            builder = tfds.builder(name)
+        builder = _prepared(name, size)
     except (OSError, RuntimeError, tf.errors.OpError) as error:  # TFDS wraps what befalls it into a RuntimeError
         raise Failure(
             f"could not prepare {name}: {_first_line(error)}; run the same command again once mended"
@@ -83,6 +79,20 @@ def load(size: str = "100k", *, min_rating: float | None = None, movie_ids: bool
             f"the prepared data in {builder.data_dir} was damaged ({_first_line(error)}) and has been removed; "
             "run the same command again to fetch it anew"
         ) from error
+
+
+def _prepared(name: str, size: str) -> Any:
+    """Find a prepared data set, or prepare it; other runs that would do the same wait meanwhile."""
+    if "train" in (builder := tfds.builder(name)).info.splits:
+        return builder
+    folder = Path(builder.data_dir).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, f"another run prepares {name}: waiting for it"):
+        if "train" not in (builder := tfds.builder(name)).info.splits:
+            # The folder may be there all the same, half written; TFDS takes it for prepared then.
+            shutil.rmtree(builder.data_dir, ignore_errors=True)
+            _prepare(builder, size)
+    return tfds.builder(name)
 
 
 def _prepare(builder: Any, size: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from export.data import mirror, movielens
+from export.locks import open_locked
 from serving.errors import Failure
 
 pytestmark = pytest.mark.training
@@ -129,6 +130,26 @@ def test_a_damaged_cache_is_removed_with_one_sentence(
     assert str(refused.value).startswith(f"the prepared data in {version} was damaged (")
     assert str(refused.value).endswith(") and has been removed; run the same command again to fetch it anew")
     assert not version.exists()
+
+
+def test_a_run_waits_for_another_that_prepares_the_same_and_takes_what_it_has_made(
+    prepared: Path, tmp_path: Path, no_network: None
+) -> None:
+    folder = tmp_path / "movielens" / "100k-ratings"
+    folder.mkdir(parents=True)
+    env = {**os.environ, "TFDS_DATA_DIR": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    pipe = subprocess.PIPE
+    lock = open_locked(folder)  # by this process, which stands for the other run
+    command = [sys.executable, "-c", LOAD]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=pipe, stderr=pipe, text=True) as waiting:
+        try:
+            assert waiting.stderr is not None
+            told = next((line for line in waiting.stderr if "another run prepares" in line), "")
+            assert told == "another run prepares movielens/100k-ratings: waiting for it\n"
+            shutil.copytree(prepared / "movielens" / "100k-ratings", folder, dirs_exist_ok=True)
+        finally:
+            os.close(lock)
+        assert waiting.communicate(timeout=280)[0].strip() == FINGERPRINT
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_that_counts_as_prepared(tmp_path: Path) -> None:
