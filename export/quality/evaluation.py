@@ -17,6 +17,7 @@ from scipy import sparse
 from export.data.interactions import Interactions, Ints
 from export.quality import metrics
 from export.quality.protocols import Split
+from serving.errors import Failure
 
 Scores = npt.NDArray[np.float32]
 Scorer = Callable[[Ints, sparse.csr_matrix], Scores]
@@ -42,7 +43,7 @@ class Outcome:
     Attributes:
         users: `[m]` indices of the users who had something to be found.
         per_user: `[m]` values of each figure that is a mean over users.
-        top: `[m, 10]` items recommended, best first.
+        top: `[m, 10]` items recommended, best first; -1 past the last that is not given.
         overall: figures that are no mean over users.
     """
 
@@ -65,12 +66,17 @@ class _Block:
 
 
 def evaluate(split: Split, scorer: Scorer, *, users: int | None = None, seed: int = 42) -> Outcome:
-    """Score a split; with ``users``, for so many of its users, drawn with ``seed``."""
+    """Score a split; with ``users``, for so many of its users, drawn with ``seed``.
+
+    Raises:
+        Failure: nothing is to be found of any of them.
+    """
     given, test, asked = matrix(split.given), matrix(split.test), np.unique(split.test.user)
     rows, order = max(1, BLOCK // (4 * len(split.train.items))), np.argsort(split.test.user, kind="stable")
     if users is not None and users < len(asked):
         asked = np.sort(np.random.default_rng(seed).choice(asked, users, replace=False))
     split = replace(split, test=split.test.rows(order[np.isin(split.test.user[order], asked)]))  # by user
+    to_be_found(split)
     blocks = [_block(split, scorer, asked[at : at + rows], given, test) for at in range(0, len(asked), rows)]
     top = np.concatenate([block.top for block in blocks])
     return Outcome(
@@ -82,6 +88,19 @@ def evaluate(split: Split, scorer: Scorer, *, users: int | None = None, seed: in
             TFRS_FIGURE: sum(block.in_top_100 for block in blocks) / len(split.test),
         },
     )
+
+
+def to_be_found(split: Split) -> Ints:
+    """List the users of whom something is to be found.
+
+    Raises:
+        Failure: there are none, as where each test row is there in training too.
+    """
+    found = np.flatnonzero(np.diff((matrix(split.test) > matrix(split.given)).indptr))
+    if not len(found):
+        asked = len(np.unique(split.test.user))
+        raise Failure(f"none of {asked} users has a test item that is not given, expected one: are rows there twice?")
+    return found
 
 
 def matrix(interactions: Interactions) -> sparse.csr_matrix:
@@ -127,7 +146,8 @@ def _block(split: Split, scorer: Scorer, users: Ints, given: sparse.csr_matrix, 
     if split.new_items is not None:  # what is wanted are new items: here ranked among themselves
         own = best(np.where(split.new_items, scores, -np.inf), depth)
         per_user[AMONG_NEW] = metrics.ndcg(np.take_along_axis(wanted, own, axis=1), relevant, 10)
-    return _Block(users=users[asked], per_user=per_user, top=ranking[:, :SHOWN], in_top_100=int(in_top.sum()))
+    top = np.where(np.take_along_axis(seen[asked], ranking, axis=1), -1, ranking)[:, :SHOWN]
+    return _Block(users=users[asked], per_user=per_user, top=top, in_top_100=int(in_top.sum()))
 
 
 def _first(scores: Scores, wanted: metrics.Bools) -> Ints:

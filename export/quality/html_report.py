@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from export.publishing.recorded_figures import BASELINE
 from export.quality import plots
+from export.quality.evaluation import to_be_found
 from export.quality.leaderboard import Run, measured, shown, summary
 from export.quality.protocols import SEED, Split, meaning
 from export.waist.config import Config
@@ -86,9 +87,10 @@ def check_user(split: Split, user: str | None) -> None:
     """See, before anything is trained, that a user can be shown.
 
     Raises:
-        Failure: nothing of the user is to be found.
+        Failure: nothing is to be found of the user, or of anybody.
     """
-    if user is not None and user not in split.test.users[np.unique(split.test.user)]:
+    asked = split.test.users[to_be_found(split)]
+    if user is not None and user not in asked:
         raise Failure(
             f"user {user!r} has nothing to be found under {split.protocol}, expected a user who is asked about"
         )
@@ -118,7 +120,7 @@ def lists(split: Split, runs: Sequence[Run], user: str) -> list[tuple[str, list[
         for place in np.flatnonzero(split.train.users[run.outcome.users] == user):
             index = int(run.outcome.users[place])
             items = run.outcome.top[place].tolist()
-            ranking = [(str(split.train.items[item]), (index, item) in wanted) for item in items]
+            ranking = [(str(split.train.items[item]), (index, item) in wanted) for item in items if item >= 0]
             found.append((plots.label(run), ranking))
     return found
 

@@ -83,11 +83,11 @@ def reciprocal_rank(first: Ints) -> Floats:
 
 
 def coverage(top: Ints, n_items: int) -> float:
-    """Compute the share of the catalogue that is recommended to anyone, from `[users, k]` items.
+    """Compute the share of the catalogue that is recommended to anyone, from `[users, k]` items; -1 is none.
 
     Three of four:
 
-    >>> coverage(np.array([[0, 1], [1, 3]]), 4)
+    >>> coverage(np.array([[0, 1, -1], [1, 3, 0]]), 4)
     0.75
     """
-    return len(np.unique(top)) / n_items
+    return len(np.unique(top[top >= 0])) / n_items

@@ -55,10 +55,10 @@ def label(run: Run) -> str:
 
 
 def popular_share(split: Split, items: np.ndarray) -> float:
-    """Compute the share of items, any shape, that are among the most popular tenth of the catalogue in training."""
+    """Compute the share of items, any shape, -1 is none, that are among the most popular tenth of all in training."""
     popularity = split.train.popularity()
     popular = np.argsort(-popularity, kind="stable")[: max(1, round(len(popularity) * POPULAR))]
-    return float(np.isin(items, popular).mean())
+    return float(np.isin(items[items >= 0], popular).mean())
 
 
 def by_activity(split: Split, run: Run) -> list[tuple[str, float]]:

@@ -84,6 +84,35 @@ def test_what_is_given_is_left_out_of_the_ranking() -> None:
     assert outcome.top[0, :2].tolist() == [2, 3]
 
 
+def test_a_list_has_no_more_items_than_are_left_of_the_catalogue() -> None:
+    parts = by_hand(interactions("aw", "ax", "bx", "by", "bz"), interactions("ay", "bw"))
+    scores = np.array([[4, 3, 2, 1], [1, 4, 3, 2]], np.float32)  # a: y z, and no more; b: w
+    outcome = evaluate(parts, lambda users, given: scores[users])
+    assert outcome.top.tolist() == [[2, 3, -1, -1], [0, -1, -1, -1]]
+    assert outcome.figures()["coverage@10"] == 3 / 4
+    run = leaderboard.Run(name="lightfm", recipe="own", seed=1, seconds=0.0, losses=(), outcome=outcome)
+    assert html_report.lists(parts, [run], "a") == [("lightfm own", [("y", True), ("z", False)])]
+    assert plots.popular_share(parts, outcome.top) == 0  # x is the most popular, and both have it
+
+
+def test_where_all_that_is_to_be_found_is_given_nothing_is_measured(tmp_path: Path) -> None:
+    parts = by_hand(interactions("aw", "ax"), interactions("ax"))
+    with pytest.raises(Failure, match="none of 1 users has a test item that is not given"):
+        evaluate(parts, lambda users, given: np.zeros((1, 4), np.float32))
+    (tmp_path / "own.csv").write_text("user_id,item\n" + "a,x\nb,x\n" * 40)
+    done = triptych("evaluate", "lightfm", "--data", tmp_path / "own.csv")
+    assert done.returncode == 1
+    assert "triptych: none of 2 users has a test item that is not given" in done.stderr
+    assert "popular" not in done.stderr
+
+
+def test_only_a_user_with_something_to_be_found_can_be_shown() -> None:
+    parts = by_hand(interactions("aw", "bx"), interactions("az", "bx"))
+    html_report.check_user(parts, "a")
+    with pytest.raises(Failure, match="user 'b' has nothing to be found under by hand"):
+        html_report.check_user(parts, "b")
+
+
 def test_the_tfrs_figure_counts_rows_and_leaves_nothing_out() -> None:
     rng = np.random.default_rng(0)
     names = [f"i{i:03}" for i in range(300)]
