@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from export.cli.data import format_flags, source
+from export.cli.data import format_flags, load, source
 from export.cli.flags import HELD
 from serving.errors import Failure
 
@@ -44,7 +44,6 @@ def publish(
 
     Example: triptych publish als --users users.parquet --items items.parquet --interactions ratings.csv
     """
-    from export.data import reading
     from export.vectors import files
     from export.vectors.publish import check, publish_sides
     from export.vectors.sides import Side, interactions_over
@@ -56,7 +55,7 @@ def publish(
     rows = source({**given, "data": interactions})
     users, items = (Side.of(str(file), *files.read(file)) for file in (user_file, item_file))
     check(name, users, items)
-    had = reading.read(rows) if interactions else None
+    had = load(rows) if interactions else None
     over = interactions_over(users, items, had)
     data = ", ".join(Path(part).name for part in (str(user_file), str(item_file), *interactions))
     version = publish_sides(name, users, items, over, data=data, models=folder, keep=keep, config=held_by)

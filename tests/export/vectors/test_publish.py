@@ -214,6 +214,15 @@ def test_what_is_no_side_is_refused_in_one_sentence(
         (["als", "--items", "narrow.npz"], "user vectors have 8 components and item vectors 2, expected as many"),
         (["als", "--interactions", "others.csv"], "no interaction is of a user and an item that have vectors: found"),
         (["als", "--interactions", "no.csv"], "no file no.csv"),
+        pytest.param(
+            ["als", "--interactions", "100k"],
+            "found names like ['1'] and [\"'Til There Was You (1997)\"], expected names like",
+            marks=pytest.mark.training,
+        ),
+        (
+            ["als", "--interactions", "100k", "--columns", "item=film"],
+            "--columns is for files of your own, and 100k is none",
+        ),
         (["als", "--separator", ";"], "say how --interactions is read: name it, too"),
         (["als", "--config", "no.config"], "no.config"),
     ],
