@@ -12,14 +12,13 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from serving.engines.engine import Servable
 from serving.errors import Failure
+from serving.repository.life import Followed
 from serving.repository.model_sources import ModelSource, Sources
-from serving.repository.snapshot import Snapshot, State, VersionStatus
-from serving.wire.error_codes import Code
+from serving.repository.snapshot import Snapshot, State
 
 LOAD_RETRIES = 5
 RETRY_SECONDS = 60.0
@@ -31,17 +30,6 @@ STOP_SECONDS = 5.0
 log = logging.getLogger("triptych.repository")
 
 Load = Callable[[str, int, Path], Servable]
-
-
-@dataclass(kw_only=True)
-class _Version:
-    path: Path
-    state: State = State.START
-    servable: Servable | None = None
-    attempts: int = 0
-    retry_at: float = 0.0
-    error: str = ""
-    forgotten: bool = False  # it was not wanted for a while: wanted again, it begins anew
 
 
 class Repository:
@@ -63,7 +51,7 @@ class Repository:
         self._load = load
         self._unloaded = unloaded
         self._poll_seconds = poll_seconds
-        self._models: dict[str, dict[int, _Version]] = {}
+        self._models: dict[str, dict[int, Followed]] = {}
         self._known: dict[str, ModelSource] = {}
         self.now = Snapshot()
         self._stopped = threading.Event()
@@ -129,7 +117,7 @@ class Repository:
             version = versions.get(number)
             moved = version is not None and version.path != path and version.state != State.AVAILABLE
             if version is None or version.forgotten or moved:
-                version = versions[number] = _Version(path=path)
+                version = versions[number] = Followed(path=path)
             if version.state in (State.START, State.LOADING) and time.monotonic() >= version.retry_at:
                 self._try(name, number, version)
         # Availability first: the old version goes when a wanted one answers.
@@ -137,7 +125,7 @@ class Repository:
             self._unload(name, keep=set(wanted))
         self._publish()
 
-    def _try(self, name: str, number: int, version: _Version) -> None:
+    def _try(self, name: str, number: int, version: Followed) -> None:
         version.state = State.LOADING
         self._publish()
         start = time.perf_counter()
@@ -170,7 +158,7 @@ class Repository:
         statuses = {}
         for name, versions in self._models.items():
             servables[name] = {number: one.servable for number, one in versions.items() if one.servable is not None}
-            statuses[name] = {number: _status(number, one) for number, one in versions.items()}
+            statuses[name] = {number: one.status(number) for number, one in versions.items()}
         labels = {name: source.labels for name, source in self._known.items()}
         self.now = Snapshot(servables=servables, labels=labels, statuses=statuses)
 
@@ -192,8 +180,3 @@ class Repository:
         except (Failure, OSError) as failure:  # a configuration being edited: what it said before is still followed
             log.warning("nothing of the new configuration is taken up: %s", failure)
             return list(self._known.values())
-
-
-def _status(number: int, version: _Version) -> VersionStatus:
-    code = Code.UNKNOWN if version.error else Code.OK
-    return VersionStatus(version=number, state=version.state, code=code, message=version.error)
