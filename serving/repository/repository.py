@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from serving.engines.engine import Servable
@@ -56,19 +57,20 @@ class Repository:
         self.now = Snapshot()
         self._stopped = threading.Event()
         self._freed = threading.Event()
+        self._first: Future[None] = Future()
         self._thread = threading.Thread(target=self._watch, name="repository", daemon=True)
 
-    def start(self) -> None:
-        """Load everything that is wanted now, then watch for what comes.
+    def start(self) -> Future[None]:
+        """Load everything that is wanted now, then watch for what comes; what is returned is done once that is loaded.
 
-        Raises:
-            Failure: the sources cannot be read.
+        It fails with a Failure if the sources cannot be read.
         """
-        self.poll(self._sources())
+        self._first.set_running_or_notify_cancel()
         self._thread.start()
+        return self._first
 
     def stop(self) -> None:
-        """Stop watching; what is loaded stays usable."""
+        """Stop watching, and loading after the load that is going on; what is loaded stays usable."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
@@ -118,7 +120,8 @@ class Repository:
             moved = version is not None and version.path != path and version.state != State.AVAILABLE
             if version is None or version.forgotten or moved:
                 version = versions[number] = Followed(path=path)
-            if version.state in (State.START, State.LOADING) and time.monotonic() >= version.retry_at:
+            due = version.state in (State.START, State.LOADING) and time.monotonic() >= version.retry_at
+            if due and not self._stopped.is_set():
                 self._try(name, number, version)
         # Availability first: the old version goes when a wanted one answers.
         if any(versions[number].state == State.AVAILABLE for number in wanted):
@@ -163,6 +166,12 @@ class Repository:
         self.now = Snapshot(servables=servables, labels=labels, statuses=statuses)
 
     def _watch(self) -> None:
+        try:
+            self.poll(self._sources())
+        except Exception as error:  # told to whoever starts
+            self._first.set_exception(error)
+            return
+        self._first.set_result(None)
         while not self._stopped.wait(self._poll_seconds):
             try:
                 self.poll(self._read())

@@ -114,8 +114,9 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
         listen(config.host, config.rest_port, share=config.share_ports) as listening,
         Pools.open() as pools,
     ):
-        await asyncio.to_thread(repository.start)
         try:
+            if not await _loaded(repository, ending):
+                return
             if not repository.now.known():
                 raise Failure(f"nothing to serve: {_nothing_found(config)}")
             account, metrics = Account(config.budget), observer.metrics
@@ -123,6 +124,17 @@ async def serve(config: Config, ready: Callable[[Ready], None], ending: asyncio.
             await _answer(config, predictor, observer, listening, ready, ending)
         finally:
             repository.stop()
+
+
+async def _loaded(repository: Repository, ending: asyncio.Event) -> bool:
+    """Load what there is to serve; tell whether that was done before the end was called for."""
+    loading, told = asyncio.wrap_future(repository.start()), asyncio.ensure_future(ending.wait())
+    await asyncio.wait((loading, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if loading.done():
+        loading.result()
+    loading.cancel()
+    return not ending.is_set()
 
 
 def _nothing_found(config: Config) -> str:

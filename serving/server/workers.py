@@ -8,6 +8,7 @@ import os
 import signal
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -20,6 +21,8 @@ from serving.server.ports import listen
 from serving.server.server import Config, Ready
 
 START_SECONDS = 120.0
+STEP_SECONDS = 0.1
+STOP_SECONDS = 5.0
 RESTART_SECONDS = 1.0
 """A worker that died is replaced after this pause, so that one which cannot live does not keep a core busy."""
 
@@ -63,8 +66,9 @@ def _reserve(host: str, port: int):  # type: ignore[no-untyped-def]
 def _supervise(config: Config, count: int, ready: Callable[[Ready], None], ending: threading.Event) -> None:
     workers = [_Worker(config) for _ in range(count)]
     try:
-        states = [worker.started() for worker in workers]
-        ready(states[0])
+        states = [worker.started(ending) for worker in workers]
+        if states[0] and not ending.is_set():
+            ready(states[0])
         while not ending.is_set():
             wait([worker.process.sentinel for worker in workers], timeout=0.2)
             for number, worker in enumerate(workers):
@@ -91,15 +95,22 @@ class _Worker:
         self.process.start()
         theirs.close()
 
-    def started(self) -> Ready:
-        """Wait until the worker answers; return where."""
+    def started(self, ending: threading.Event) -> Ready | None:
+        """Wait until the worker answers; return where, None if the end comes first."""
+        latest = time.monotonic() + START_SECONDS
+        while not self._reports.poll(STEP_SECONDS) and not ending.is_set():
+            if time.monotonic() > latest:
+                raise Failure(f"worker {self.process.pid} did not start within {START_SECONDS:.0f} s")
+        if ending.is_set():
+            return None
         try:
-            report = self._reports.recv() if self._reports.poll(START_SECONDS) else None
+            report = self._reports.recv()
         except EOFError:
-            report = None
+            self.process.join(STOP_SECONDS)
+            report = f"worker {self.process.pid} ended with status {self.process.exitcode} before it answered"
         if isinstance(report, Ready):
             return report
-        raise Failure(report or f"worker {self.process.pid} did not start within {START_SECONDS:.0f} s")
+        raise Failure(report)
 
 
 def _work(config: Config, reports: Connection) -> None:

@@ -387,7 +387,7 @@ def test_the_tensorflow_graph_of_an_unloaded_version_goes_without_waiting_for_th
     others = graphs()
     gc.disable()  # its turn comes after so many objects, not after so many bytes
     try:
-        repository.start()
+        repository.start().result(60)
         held = [weakref.ref(one) for one in graphs() if not any(one is other for other in others)]
         assert held
         shutil.copytree(tiny_version.folder, tmp_path / "coming")

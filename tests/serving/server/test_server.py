@@ -63,6 +63,30 @@ def test_a_signal_lets_the_request_in_flight_finish_and_takes_no_other(tiny_vers
             ask(where, "GET", "/v1/models/plain")
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_while_models_are_loaded_ends_it_before_the_next_load_and_serves_nobody(
+    tiny_version, tmp_path, workers
+):
+    many = 400
+    for number in range(many):
+        (tmp_path / f"m{number}").symlink_to(tiny_version.folder.parent)
+    command = [sys.executable, "-m", "export.cli", "serve", "--rest-port", "0", "--grpc-port", "0"]
+    command += ["--models", str(tmp_path), "--workers", workers]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            log = ""
+            while "loaded in" not in log:
+                log += (line := running.stderr.readline())
+                assert line, log
+            running.send_signal(signal.SIGTERM)
+            out, more = running.communicate(timeout=60)
+        finally:
+            running.kill()
+    assert (running.returncode, out) == (0, "")
+    assert (log + more).count("loaded in") < many
+    assert "Traceback" not in more
+
+
 def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_version, tmp_path):
     monitoring = tmp_path / "monitoring"
     monitoring.write_text("prometheus_config { enable: true }")
