@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -92,7 +93,13 @@ class _Worker:
         context = multiprocessing.get_context("spawn")  # fork would copy gRPC's and ONNX Runtime's threads half
         self._reports, theirs = context.Pipe(duplex=False)
         self.process: BaseProcess = context.Process(target=_work, args=(config, theirs), name="worker")
-        self.process.start()
+        resource_tracker.ensure_running()  # started with the process, it would unblock what is blocked here
+        # Ctrl-C reaches all processes of a terminal: it is this one's to end the workers, also while they import.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         theirs.close()
 
     def started(self, ending: threading.Event) -> Ready | None:
@@ -114,11 +121,13 @@ class _Worker:
 
 
 def _work(config: Config, reports: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # until the server sets its own handler
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     server.set_up_logging(access_log=config.access_log)
     threading.Thread(target=_end_with_parent, name="orphaned", daemon=True).start()
     try:
         server.run(config, reports.send)
-    except Failure as failure:
+    except (Failure, OSError) as failure:
         reports.send(str(failure))
         raise SystemExit(1) from None
 

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 
 import grpc
@@ -85,6 +85,46 @@ def test_a_signal_while_models_are_loaded_ends_it_before_the_next_load_and_serve
     assert (running.returncode, out) == (0, "")
     assert (log + more).count("loaded in") < many
     assert "Traceback" not in more
+
+
+@contextmanager
+def starting_workers(tiny_version):
+    """Start two workers, in a group of processes of their own, as a shell does; give the process and the workers."""
+    command = [sys.executable, "-m", "export.cli", "serve", "--rest-port", "0", "--grpc-port", "0", "--workers", "2"]
+    command += ["--models", models(tiny_version)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as running:
+        try:
+            end, found = time.monotonic() + 60, []
+            while len(found) < 2:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+                children = psutil.Process(running.pid).children()
+                found = [child for child in children if any("spawn_main" in word for word in child.cmdline())]
+            yield running, found
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1, 0.2, 0.4, 0.8])
+def test_ctrl_c_while_workers_start_ends_them_without_a_word(tiny_version, seconds):
+    with starting_workers(tiny_version) as (running, _):
+        time.sleep(seconds)  # wherever they are by then
+        os.killpg(running.pid, signal.SIGINT)
+        _, log = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert "Traceback" not in log
+    assert "triptych:" not in log
+
+
+def test_a_worker_that_dies_before_it_answers_is_told_at_once_and_as_what_it_is(tiny_version):
+    with starting_workers(tiny_version) as (running, found):
+        first = min(found, key=lambda child: child.pid)
+        first.kill()
+        _, log = running.communicate(timeout=60)
+    assert running.returncode == 1
+    assert log.splitlines()[-1] == f"triptych: worker {first.pid} ended with status -9 before it answered"
 
 
 def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_version, tmp_path):
