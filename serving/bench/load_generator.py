@@ -14,10 +14,11 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import httptools
 import numpy as np
+
+from serving.client.transport import public, split
 
 WARMUP_SECONDS = 0.3
 """Asked before anything is counted: connections are made and caches filled."""
@@ -77,7 +78,8 @@ def load_rest(url: str, path: str, bodies: Sequence[bytes], *, clients: int, sec
     """Load a REST server with these bodies, round and round, each client on a connection of its own."""
     import uvloop
 
-    parts = urlsplit(url)
+    url = public(url)
+    parts = split(url)
     head = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: application/json\r\nContent-Length: "
     requests = [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
     host, port = parts.hostname or "", parts.port or 80

@@ -54,7 +54,7 @@ def explore(*, url: str | None, models: Path | None, given: tuple[str, ...], por
         explorer = Explorer(upstream=upstream, folder=folder if folder.is_dir() else None, given=given)
         with listen(explorer, port) as page:
             address = f"http://127.0.0.1:{page.server_address[1]}/"
-            click.echo(f"the page is at {address} and asks {server}; Ctrl-C ends it")
+            click.echo(f"the page is at {address} and asks {upstream.public}; Ctrl-C ends it")
             Thread(target=_say_if_away, args=(upstream,), daemon=True).start()
             if open_it and _has_screen():
                 webbrowser.open(address)

@@ -25,6 +25,7 @@ from serving.client.transport import (
     no_answer,
     no_contract,
     no_server,
+    public,
 )
 from serving.errors import Failure
 
@@ -36,7 +37,7 @@ class Rest:
     """TensorFlow Serving's REST API in its column format: `server` is http://HOST:PORT or https://HOST:PORT."""
 
     def __init__(self, server: str, *, timeout: float) -> None:
-        self._server = server.rstrip("/")
+        self._server, self._shown = server.rstrip("/"), public(server)
         self._timeout = timeout
         self._session = requests.Session()
         # A proxy named in the environment cannot reach a server that listens on this machine's loopback only.
@@ -54,11 +55,11 @@ class Rest:
         except (requests.RequestException, ValueError) as error:  # ValueError: it redirects to what is no address
             raise self._failure(error) from None  # its sentence says it, and urllib3 takes ninety lines
         if reply.status_code != requests.codes.ok:
-            raise ServerError(self._server, reply.status_code, _error_text(reply))
+            raise ServerError(self._shown, reply.status_code, _error_text(reply))
         try:
             return checked(_outputs(reply.content, signature), signature, inputs)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise no_contract(self._server, target, signature) from error
+            raise no_contract(self._shown, target, signature) from error
 
     def close(self) -> None:
         """See serving.client.transport.Transport."""
@@ -67,10 +68,10 @@ class Rest:
     def _failure(self, error: Exception) -> Failure:
         late = isinstance(error, requests.ReadTimeout) or (error.args and isinstance(error.args[0], ReadTimeoutError))
         if late:
-            return no_answer(self._server, self._timeout)
+            return no_answer(self._shown, self._timeout)
         if isinstance(error, requests.ConnectionError):
-            return no_server(self._server)
-        return Failure(f"the answer of {self._server} broke off: {error}")
+            return no_server(self._shown)
+        return Failure(f"the answer of {self._shown} broke off: {error}")
 
 
 def predict_path(target: Target) -> str:

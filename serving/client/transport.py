@@ -137,6 +137,16 @@ def split_http(server: str) -> SplitResult:
     return parts
 
 
+def public(server: str) -> str:
+    """Return an address without a user and a password, to be shown.
+
+    >>> public("https://me:secret@models.example/tf/")
+    'https://models.example/tf'
+    """
+    parts = split(server)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+
+
 def is_loopback(server: str) -> bool:
     """Tell whether `server`, a URL, is this machine spoken to through itself.
 

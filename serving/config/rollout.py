@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import requests
 
-from serving.client.transport import is_loopback, split_http
+from serving.client.transport import is_loopback, public, split_http
 from serving.config.config_files import find_model, replace, write_model_config
 from serving.config.labels import load_beside, moved, relabel, unready
 from serving.errors import Failure
@@ -72,12 +72,13 @@ class Watched:
 
     def _wait(self, what: str, state: Callable[[str], str]) -> None:
         for url in self.urls:
-            self.say(f"waiting until {what} at {url}")
+            self.say(f"waiting until {what} at {public(url)}")
             deadline = time.monotonic() + self.seconds
             while (found := state(url.rstrip("/"))) != DONE:
                 if time.monotonic() > deadline or found.startswith(FAILED):
                     hint = ELSEWHERE if "Unrecognized" in found else ""
-                    raise Failure(f"{url} was to say within {self.seconds:g} s that {what}, and says: {found}{hint}")
+                    where = f"{public(url)} was to say within {self.seconds:g} s that {what}"
+                    raise Failure(f"{where}, and says: {found}{hint}")
                 time.sleep(ASK_SECONDS)
 
 

@@ -66,7 +66,7 @@ class Explorer:
         with self._lock:
             self._renew(told)
         counts = {kind: len(getattr(self.names, kind)) for kind in ("items", "users", "tags")}
-        return {"server": self.upstream.url, "models": told, "names": counts}
+        return {"server": self.upstream.public, "models": told, "names": counts}
 
     def _renew(self, told: list[dict[str, Any]]) -> None:
         # The models of a folder learn from the same data: the first that keeps the contract has the names of all.

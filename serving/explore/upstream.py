@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import requests
 
-from serving.client.transport import is_loopback, split_http
+from serving.client.transport import is_loopback, public, split_http
 from serving.errors import Failure
 
 SECONDS = 10.0
@@ -47,9 +47,9 @@ class Upstream:
         Raises:
             Failure: the address is none.
         """
-        parts = split_http(url)
+        split_http(url)
         self.url = url.rstrip("/")
-        self.public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")
+        self.public = public(url)
         self._session = requests.Session()
         # A proxy named in the environment cannot reach a server that listens on this machine's loopback only.
         self._session.trust_env = not is_loopback(url)
@@ -64,9 +64,9 @@ class Upstream:
         try:
             reply = self._session.request(method, self.url + path, data=body, timeout=SECONDS, allow_redirects=False)
         except requests.Timeout as error:
-            raise Failure(f"the server at {self.url} did not answer within {SECONDS:.0f} s") from error
+            raise Failure(f"the server at {self.public} did not answer within {SECONDS:.0f} s") from error
         except (requests.RequestException, ValueError) as error:  # ValueError: it redirects to what is no address
-            raise Failure(f"no server answers at {self.url}: start one with `triptych serve`") from error
+            raise Failure(f"no server answers at {self.public}: start one with `triptych serve`") from error
         return Reply(status=reply.status_code, body=reply.content, milliseconds=(perf_counter() - start) * 1e3)
 
     def predict(self, model: str, signature: str, instances: list[dict[str, Any]]) -> list[Any] | None:

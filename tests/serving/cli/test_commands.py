@@ -173,6 +173,23 @@ def test_an_address_that_is_none_is_one_sentence_at_once(arguments, given):
     assert re.fullmatch(rf"triptych: server '{re.escape(given)}', expected http://HOST:PORT[^\n]*\n", refused.stderr)
 
 
+def test_a_password_in_an_address_is_shown_nowhere(server, tmp_path):
+    secret, away = server.rest.replace("//", "//me:secret@"), "http://me:secret@127.0.0.1:1"
+    (tmp_path / "m" / "1").mkdir(parents=True)
+    (tmp_path / "m" / "1" / "saved_model.pb").touch()
+    config = tmp_path / "models.config"
+    for arguments in (
+        ("recommend", "--user", "42", "--model", "two_tower", "--url", away),
+        ("recommend", "--user", "42", "--model", "none", "--url", secret),
+        ("bench", "serve", "--url", secret, "--seconds", "0.1", "--model", "two_tower"),
+        ("config", tmp_path),
+        ("label", "m", "new=1", "--config", config, "--wait", "0.1", "--url", away),
+    ):
+        told = triptych(*arguments)
+        assert "secret" not in told.stdout + told.stderr
+        assert "127.0.0.1" in told.stdout + told.stderr or arguments[0] == "config"
+
+
 @pytest.mark.parametrize("given", ["[::1", "a..b", "127.0.0.1:99999"])
 def test_a_grpc_address_that_is_none_is_one_sentence_at_once(given):
     refused = triptych("recommend", "--user", "42", "--model", "m", "--grpc", given)

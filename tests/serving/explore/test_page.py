@@ -187,6 +187,20 @@ def test_whatever_comes_from_either_side_is_answered_and_the_terminal_stays_quie
         assert running.communicate(timeout=20)[1] == ""
 
 
+def test_a_password_in_the_address_is_used_and_shown_nowhere(unused_port):
+    command = [sys.executable, "-u", "-m", "export.cli", "explore", "--no-open", "--port", "0", "--model", "m"]
+    command += ["--url", f"http://me:secret@127.0.0.1:{unused_port}/"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        out = running.stdout.readline()
+        state = ask(out.split()[4].rstrip("/"), "/api/state")[2].decode()
+        running.send_signal(signal.SIGTERM)
+        err = running.communicate(timeout=20)[1]
+    shown = f"http://127.0.0.1:{unused_port}"
+    assert json.loads(state)["server"] == shown
+    assert f"no server answers at {shown}: " in err
+    assert [text for text in (out, err, state) if "secret" in text] == []
+
+
 @pytest.mark.parametrize(
     ("manifest", "answer"),
     [
