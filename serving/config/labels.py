@@ -44,8 +44,8 @@ def listed(model: ModelConfig, versions: Sequence[int]) -> set[int]:
 
 def moved(model: ModelConfig, changes: Mapping[str, int | None]) -> set[int]:
     """Return the versions to which labels that there are would move; one that is new is not moved."""
-    labels = model.version_labels
-    return {version for label, version in changes.items() if version and labels.get(label, version) != version}
+    labels, wanted = model.version_labels, {label: to for label, to in changes.items() if to is not None}
+    return {version for label, version in wanted.items() if labels.get(label, version) != version}
 
 
 def unready(model: ModelConfig, changes: Mapping[str, int | None], versions: Sequence[int]) -> list[int]:

@@ -67,7 +67,7 @@ class Watched:
             Failure: one did not in time.
         """
         for label, number in changes.items():
-            if number:
+            if number is not None:
                 self._wait(f"label {label} of {model} is version {number}", partial(_label_leads, model, label, number))
 
     def _wait(self, what: str, state: Callable[[str], str]) -> None:

@@ -114,6 +114,25 @@ def test_what_a_server_has_loaded_is_read_from_the_policy(policy, loaded):
     assert labels.listed(model, [6, 7, 10]) == loaded
 
 
+def test_version_0_is_a_version_as_any_other_to_a_label(models):
+    shutil.copytree(models / "two_tower/10", models / "two_tower/0")
+    path = models / "models.config"
+    run("config", models, "--label", "canary")
+    assert run("label", "two_tower", "canary=0", "--config", path).startswith(
+        "two_tower: canary=10\nto be loaded first: version 0; once"
+    )
+    assert official(path)["two_tower"][2:] == ([0, 10], {"canary": 10})
+    assert run("label", "two_tower", "canary=0", "--config", path) == "two_tower: canary=0\n"
+
+
+def test_a_label_for_version_0_is_waited_for(models):
+    shutil.copytree(models / "two_tower/10", models / "two_tower/0")
+    run("config", models)
+    path, arguments = models / "models.config", ("--url", "http://127.0.0.1:1", "--wait", "0.1")
+    with pytest.raises(Failure, match=r"within 0\.1 s that label new of two_tower is version 0, and says: no answer"):
+        run("label", "two_tower", "new=0", "--config", path, *arguments)
+
+
 def test_config_labels_the_newest_versions_and_keeps_the_labels_there_are(models):
     run("config", models, "--label", "stable")
     assert official(models / "models.config")["two_tower"][2:] == ([10], {"stable": 10})
