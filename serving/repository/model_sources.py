@@ -96,11 +96,13 @@ def from_config(file: Path) -> Sources:
 
 
 def is_name(name: str) -> bool:
-    r"""Tell whether a folder's name can be a model's: requests, metrics and configurations have it as UTF-8.
+    r"""Tell whether a folder's name is a model's: not hidden, and UTF-8, as all requests and configurations are.
 
-    >>> is_name("café"), is_name("caf\udce9")
-    (True, False)
+    >>> is_name("café"), is_name("caf\udce9"), is_name(".old")
+    (True, False, False)
     """
+    if name.startswith("."):
+        return False
     try:
         name.encode()
     except UnicodeEncodeError:

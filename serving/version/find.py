@@ -21,7 +21,7 @@ def find(path: Path) -> list[Path]:
     """
     if is_saved_model(path):
         return [path]
-    newest = [version for folder in (path, *sorted(path.glob("*/"))) if (version := _newest(folder))]
+    newest = [version for folder in (path, *_models(path)) if (version := _newest(folder))]
     if not newest:
         raise Failure(no_versions(path, expected="a version's folder, a model's folder or a models folder"))
     return newest
@@ -44,6 +44,11 @@ def no_versions(path: Path, *, expected: str = "a models folder") -> str:
     if deeper := [each for each in sorted(path.glob("*/")) if any(map(_newest, each.glob("*/")))]:
         return f"{path} holds the models folder {deeper[0].name}, expected {expected}: name {deeper[0]}"
     return f"{path} holds no version, expected {expected}: `triptych train` puts one into models/<model>/"
+
+
+def _models(folder: Path) -> list[Path]:
+    """List what may be a model's folders: a hidden one, which no server reads, is none."""
+    return [each for each in sorted(folder.glob("*/")) if not each.name.startswith(".")]
 
 
 def _newest(folder: Path) -> Path | None:

@@ -24,7 +24,9 @@ from serving.cli.commands import app
 from serving.client.client import Client
 from serving.config import config_files, labels, rollout
 from serving.errors import Failure
+from serving.explore import models as explored
 from serving.proto.config_pb2 import BatchingParameters, ModelConfig, MonitoringConfig
+from serving.version.find import find
 
 
 @pytest.fixture
@@ -131,6 +133,17 @@ def test_a_label_for_version_0_is_waited_for(models):
     path, arguments = models / "models.config", ("--url", "http://127.0.0.1:1", "--wait", "0.1")
     with pytest.raises(Failure, match=r"within 0\.1 s that label new of two_tower is version 0, and says: no answer"):
         run("label", "two_tower", "new=0", "--config", path, *arguments)
+
+
+def test_hidden_folders_are_no_models_as_to_the_server(models):
+    run("config", models)
+    before = official(models / "models.config")
+    shutil.copytree(models / "two_tower", models / ".old")
+    run("config", models)
+    assert official(models / "models.config") == before
+    assert explored.names(models, ()) == ("two_tower", "lightfm")
+    assert [version.parent.name for version in find(models)] == ["lightfm", "two_tower"]
+    assert find(models / ".old") == [models / ".old" / "10"]
 
 
 def test_config_labels_the_newest_versions_and_keeps_the_labels_there_are(models):
