@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from google.protobuf import text_format
 
@@ -149,14 +151,24 @@ def write_model_config(path: Path, config: ModelServerConfig) -> None:
 def replace(path: Path, content: str) -> None:
     """Write a file beside its place and put it there by one rename, readable by a server that is another user."""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        with _beside(path) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(file.name, 0o644)
-        os.replace(file.name, path)
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
     except OSError as error:
         raise Failure(f"{path} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[IO[str]]:
+    """Open a new file beside a path; it is gone afterwards unless it was moved to its place."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}-", delete=False) as file:
+        try:
+            yield file
+        finally:
+            Path(file.name).unlink(missing_ok=True)
 
 
 def _batching() -> BatchingParameters:

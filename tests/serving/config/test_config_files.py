@@ -146,6 +146,13 @@ def test_hidden_folders_are_no_models_as_to_the_server(models):
     assert find(models / ".old") == [models / ".old" / "10"]
 
 
+def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing(models):
+    (models / "models.config").mkdir()
+    with pytest.raises(Failure, match=r"models\.config cannot be written: Is a directory"):
+        run("config", models)
+    assert [path.name for path in models.iterdir() if path.name.startswith(".")] == []
+
+
 def test_config_labels_the_newest_versions_and_keeps_the_labels_there_are(models):
     run("config", models, "--label", "stable")
     assert official(models / "models.config")["two_tower"][2:] == ([10], {"stable": 10})
