@@ -67,7 +67,7 @@ def sources(folder: Path) -> Sources:
 
     def listed() -> list[ModelSource]:
         if folder.is_dir() and version_entries(folder):
-            return [ModelSource(name=folder.name, base_path=folder)]
+            return [ModelSource(name=folder.resolve().name, base_path=folder)]
         return models()
 
     return listed

@@ -97,6 +97,12 @@ def test_the_routes_of_a_platform_answer_as_the_api_does(tiny_versions):
         assert ask(where, "POST", "/invocations", '{"parameters": ').status == 400
 
 
+def test_versions_in_the_current_folder_are_of_a_model_named_as_it(tiny_version, monkeypatch):
+    monkeypatch.chdir(tiny_version.folder.parent)
+    (source,) = platforms.sources(Path())()
+    assert (source.name, source.wanted()) == (tiny_version.folder.parent.name, {1: Path("1")})
+
+
 @contextmanager
 def watched(monkeypatch, hold=None):
     """Note what the routes read and in which thread; what holds the word ``hold`` is read once ``go`` is set."""
