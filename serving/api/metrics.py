@@ -123,10 +123,11 @@ class Metrics:
 
 
 def _workers() -> list[int]:
-    """List the processes that share the ports: the children of this one's parent."""
+    """List the processes that share the ports: the children of this one's parent, but for multiprocessing's own."""
     parent = os.getppid()
     try:
-        return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        found = [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+        return [pid for pid in found if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
     except OSError:
         return [os.getpid()]
 

@@ -140,6 +140,11 @@ def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_vers
         assert metric(where, ":tensorflow:serving:request_count", model_name="plain", status="OK") == 40
         which = {"model": "plain", "version": "1", "signature": "serving_default", "entrypoint": "REST"}
         assert metric(where, "triptych_requests_total", **which, status="OK") == 40
+        # Not with what multiprocessing keeps beside the workers, some 12 MB.
+        resident = sum(worker.memory_info().rss for worker in workers)
+        text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
+        told = float(re.search(r"^triptych_resident_bytes (\S+)$", text, re.MULTILINE)[1])
+        assert abs(told - resident) < 6e6
         workers[0].kill()
         end = time.monotonic() + 30
         while len([one for one in children(running) if one.pid != workers[0].pid]) < 2:
