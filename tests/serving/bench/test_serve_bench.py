@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -32,15 +33,20 @@ def test_latency_rate_and_errors_are_what_the_server_makes_them(server):
     server.answer = slow_for_odd_users
     path = "/v1/models/two_tower:predict"
     bodies = [b'{"signature_name": "serving_default", "instances": ["%d"]}' % user for user in range(1, 5)]
-    for run in (
-        load_generator.load_rest(server.rest, path, bodies, clients=1, seconds=0.5),
-        load_generator.load_grpc(
-            server.grpc, serve_bench._grpc_requests("two_tower", "serving_default", users(4)), clients=1, seconds=0.5
-        ),
+    requests = serve_bench._grpc_requests("two_tower", "serving_default", users(4))
+    for load in (
+        partial(load_generator.load_rest, server.rest, path, bodies),
+        partial(load_generator.load_grpc, server.grpc, requests),
     ):
+        server.seen.clear()
+        start = time.monotonic()
+        run = load(clients=1, seconds=0.5)
+        took = time.monotonic() - start
         assert 20 <= run.p50 <= run.p99
         assert run.rate <= 50
-        assert abs(run.errors - run.rate * 0.5) <= 2
+        # One client asks for odd and even users in turn: as many errors as answers, in 0.5 s or more.
+        assert run.rate * 0.5 - 1 <= run.errors <= run.rate * took + 1
+        assert run.errors <= sum(int(inputs["user_id"][0]) % 2 for _, _, inputs in server.seen)
         assert run.clients == 1
         assert run.generator > 0
 

@@ -296,10 +296,11 @@ def test_what_cannot_be_read_at_all_is_one_sentence(server, status, header, body
 
 @pytest.mark.parametrize("protocol", ["rest", "grpc"])
 def test_a_server_too_slow_is_one_sentence_and_is_asked_once(server, protocol):
-    release = threading.Event()
+    asked, release = threading.Event(), threading.Event()
 
     def slow(signature, inputs):
-        release.wait(10)
+        asked.set()
+        release.wait(20)
         return contract_answer(signature, inputs)
 
     server.answer = slow
@@ -308,6 +309,7 @@ def test_a_server_too_slow_is_one_sentence_and_is_asked_once(server, protocol):
         pytest.raises(Failure, match=r"no answer from .* within 0\.2 s$"),
     ):
         client.top(["42"])
+    assert asked.wait(20)  # what was sent may be read only after its sender has given up
     release.set()
     assert len(server.seen) == 1
 

@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 import uvloop
@@ -16,22 +17,22 @@ from live import ask, live, predict
 from serving.http.messages import Limits
 from serving.http.server import HttpServer
 
-LIMITS = Limits(
-    body=100_000,
-    headers=2_000,
-    pipelined=8,
-    idle_seconds=1.5,
-    request_seconds=1.0,
-    answer_seconds=1.0,
-    linger_seconds=0.5,
-    connections=40,
-)
+LIMITS = Limits(body=100_000, headers=2_000, pipelined=8, linger_seconds=0.5)
+HURRIED = replace(LIMITS, idle_seconds=1.5, request_seconds=1.0, answer_seconds=1.0)
+"""Where it is tested that a client's time is over; elsewhere a machine that stalls would end it."""
+
 BODY = b'{"instances": ["1"]}'
 
 
 @pytest.fixture(scope="module")
 def server(tiny_version):
     with live(models=tiny_version.folder.parent.parent, limits=LIMITS) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def hurried(tiny_version):
+    with live(models=tiny_version.folder.parent.parent, limits=HURRIED) as where:
         yield where
 
 
@@ -217,16 +218,16 @@ def test_a_client_that_is_gone_and_answered_before_that_is_noticed_is_no_fault()
 
 
 def test_a_client_that_is_gone_is_noticed_at_once_and_one_that_only_ends_its_side_is_not_taken_for_it():
-    async def gone(sent, leave):
+    async def gone(sent, leave, seconds=2.0):
         came = []
-        http = HttpServer(lambda request, respond: came.append((request, respond)), Limits())
+        http = HttpServer(lambda request, respond: came.append((request, respond)), Limits(linger_seconds=60))
         server = await asyncio.get_running_loop().create_server(http.protocol, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(sent)
         while not came:
             await asyncio.sleep(0.01)
         leave(writer)
-        end = time.monotonic() + 2  # the time of who has ended its side is over after 5
+        end = time.monotonic() + seconds
         while not came[0][0].gone and time.monotonic() < end:
             await asyncio.sleep(0.05)
         seen, left = b"", came[0][0].gone
@@ -246,7 +247,7 @@ def test_a_client_that_is_gone_is_noticed_at_once_and_one_that_only_ends_its_sid
         writer.write_eof()
 
     answer = [b"HTTP/1.1 200 OK", b"late"]
-    assert uvloop.run(gone(request(), close)) == (True, [])
+    assert uvloop.run(gone(request(), close, seconds=20)) == (True, [])
     assert uvloop.run(gone(request(), end)) == (False, [b"HTTP/1.1 100 Continue", *answer])
     assert uvloop.run(gone(request(version=b"1.0"), end)) == (False, answer)
 
@@ -289,29 +290,29 @@ def test_an_upgrade_is_not_taken_up(server):
         assert file.read() == b""
 
 
-def test_a_request_that_never_ends_is_given_up(server):
-    with connected(server) as client, client.makefile("rb") as file:
+def test_a_request_that_never_ends_is_given_up(hurried):
+    with connected(hurried) as client, client.makefile("rb") as file:
         client.sendall(request()[:-3])
         status, _, _ = reply(file)
         assert (status, file.read()) == (408, b"")
 
 
-def test_a_connection_that_asks_nothing_is_closed(server):
-    with connected(server) as client:
+def test_a_connection_that_asks_nothing_is_closed(hurried):
+    with connected(hurried) as client:
         assert client.recv(10) == b""
 
 
-def test_a_client_that_does_not_read_is_dropped_and_holds_nobody_up(server):
+def test_a_client_that_does_not_read_is_dropped_and_holds_nobody_up(hurried):
     big = request(b'{"instances": [%b]}' % b", ".join([b'"1"'] * 5000))
-    with connected(server) as client:
+    with connected(hurried) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(20)
         with pytest.raises(OSError, match=r"reset|[Bb]roken"):  # noqa: PT012
             for _ in range(100_000):
                 client.sendall(big)
                 start = time.monotonic()
-                assert predict(server, "plain", BODY).status == 200
-                assert time.monotonic() - start < 2
+                assert predict(hurried, "plain", BODY).status == 200
+                assert time.monotonic() - start < 20
 
 
 def test_clients_cut_off_anywhere_leave_the_server_answering(server):
@@ -323,31 +324,31 @@ def test_clients_cut_off_anywhere_leave_the_server_answering(server):
 
 
 def test_clients_that_send_a_byte_now_and_then_give_way_to_who_asks_however_many_they_are(tiny_version):
-    limits = Limits(connections=30)
+    limits = Limits(connections=30, patience_seconds=0.1)
     with live(models=tiny_version.folder.parent.parent, limits=limits) as where, ExitStack() as stack:
         clients = [stack.enter_context(connected(where)) for _ in range(limits.connections)]
         for client in clients:
             client.sendall(b"POST ")
-        time.sleep(1.2)
+        time.sleep(0.2)
         for client in clients[1:]:
             client.sendall(b"/")
-        waits = []
+        end = time.monotonic() + 10  # their requests' time is over after 30
         for _ in range(5):
-            start = time.monotonic()
-            assert predict(where, "plain", BODY).status == 200
-            waits.append(time.monotonic() - start)
-        assert max(waits) < 1  # their requests' time is over after 30
+            while predict(where, "plain", BODY).status != 200:
+                assert time.monotonic() < end
 
 
-def test_more_clients_than_there_may_be_are_turned_away_and_the_others_served(server):
-    with ExitStack() as stack:
-        clients = [stack.enter_context(connected(server)) for _ in range(LIMITS.connections)]
-        with connected(server) as one_more, one_more.makefile("rb") as file:
-            assert reply(file)[0] == 503
-        for client in clients[:3]:
-            client.sendall(request(BODY, b"Connection: close"))
-            with client.makefile("rb") as file:
-                assert reply(file)[0] == 200
-    end = time.monotonic() + 10
-    while ask(server, "GET", "/v1/models/plain").status != 200:
-        assert time.monotonic() < end
+def test_more_clients_than_there_may_be_are_turned_away_and_the_others_served(tiny_version):
+    limits = Limits(connections=40, patience_seconds=60, idle_seconds=60)
+    with live(models=tiny_version.folder.parent.parent, limits=limits) as where:
+        with ExitStack() as stack:
+            clients = [stack.enter_context(connected(where)) for _ in range(limits.connections)]
+            with connected(where) as one_more, one_more.makefile("rb") as file:
+                assert reply(file)[0] == 503
+            for client in clients[:3]:
+                client.sendall(request(BODY, b"Connection: close"))
+                with client.makefile("rb") as file:
+                    assert reply(file)[0] == 200
+        end = time.monotonic() + 10
+        while ask(where, "GET", "/v1/models/plain").status != 200:
+            assert time.monotonic() < end

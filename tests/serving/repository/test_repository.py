@@ -347,11 +347,11 @@ def test_twenty_thousand_requests_over_a_switch_and_back_are_all_answered_whole(
         clients = [threading.Thread(target=hammer, args=(where, body, 2500, seen)) for _ in range(8)]
         for client in clients:
             client.start()
-        until(lambda: len(seen) > 4000)
+        until(lambda: len(seen) > 4000, 120)
         (tmp_path / "staged").rename(base / "2")
         until(lambda: ask(where, "GET", "/v1/models/m/versions/1").json["model_version_status"][0]["state"] == "END")
         expected[2] = predict(where, "m", body).body
-        until(lambda: len(seen) > 10_000)
+        until(lambda: len(seen) > 10_000, 120)
         os.rename(base / "2", tmp_path / "withdrawn")
         until(lambda: ask(where, "GET", "/v1/models/m/versions/2").json["model_version_status"][0]["state"] == "END")
         for client in clients:

@@ -82,7 +82,7 @@ def load(where: Ready, *, label: str | None = None) -> Iterator[Load]:
     found, ending = Load(), threading.Event()
 
     def keep_asking(address: str) -> None:
-        with Client(address, model="m", label=label) as client:
+        with Client(address, model="m", label=label, timeout=60) as client:
             while not ending.is_set():
                 try:
                     (answer,) = client.recommend(["1"], k=5)
@@ -124,13 +124,13 @@ def publish(models: Path, number: int, source: int) -> None:
 
 
 @contextmanager
-def labelled(models: Path) -> Iterator[tuple[Path, Ready]]:
+def labelled(models: Path) -> Iterator[tuple[Path, Ready, subprocess.Popen[str]]]:
     """Serve stable=1 and canary=2 from a models.config."""
     config = models / "models.config"
     assert triptych("config", models, "--base-path", models).returncode == 0
     assert triptych("label", "m", "stable=1", "canary=2", "--config", config).returncode == 0
-    with process("--model-config-file", str(config)) as (_, where):
-        yield config, where
+    with process("--model-config-file", str(config)) as (running, where):
+        yield config, where, running
 
 
 def states(where: Ready) -> dict[int, str]:
@@ -141,7 +141,7 @@ def states(where: Ready) -> dict[int, str]:
 def test_a_label_moves_to_a_version_published_since_under_load_and_no_request_fails(
     models: Path, answers: dict[int, Ranked]
 ) -> None:
-    with labelled(models) as (config, where):
+    with labelled(models) as (config, where, _):
         url = f"http://127.0.0.1:{where.rest_port}"
         with load(where, label="stable") as stable, load(where, label="canary") as canary:
             canary.wait_until(answers[2], after=20)
@@ -158,7 +158,7 @@ def test_a_label_moves_to_a_version_published_since_under_load_and_no_request_fa
 
 
 def test_the_same_move_in_one_step_is_refused_for_ever_and_keeps_every_other_change_out(models: Path) -> None:
-    with labelled(models) as (config, where):
+    with labelled(models) as (config, where, running):
         publish(models, 3, source=1)
         shutil.copytree(models / "m", models / "other")
         other = f'config {{ name: "other" base_path: "{models}/other" model_platform: "tensorflow" }}\n'
@@ -168,7 +168,10 @@ def test_the_same_move_in_one_step_is_refused_for_ever_and_keeps_every_other_cha
             ("config {", f"{other} config {{"),
         )
         config.write_text(reduce(lambda text, change: text.replace(*change, 1), changes, config.read_text()))
-        time.sleep(3)  # three polls
+        assert running.stderr is not None
+        for _ in range(3):  # polls
+            while "nothing of the new configuration is taken up" not in running.stderr.readline():
+                assert running.poll() is None
         assert states(where) == {2: "AVAILABLE", 1: "AVAILABLE"}
         assert ask(where, "GET", "/v1/models/other").status == 404
         config.write_text(config.read_text().replace("value: 3", "value: 2"))
@@ -179,15 +182,15 @@ def test_the_same_move_in_one_step_is_refused_for_ever_and_keeps_every_other_cha
 
 
 def test_a_version_that_does_not_come_leaves_the_file_as_it_was(models: Path) -> None:
-    with labelled(models) as (config, where):
+    with labelled(models) as (config, where, _):
         before = config.read_bytes()
         publish(models, 3, source=1)
         (models / "m" / "3" / "saved_model.pb").write_bytes(b"broken")
         url = f"http://127.0.0.1:{where.rest_port}"
-        done = triptych("label", "m", "canary=3", "--config", config, "--url", url, "--wait", "2.5")
+        done = triptych("label", "m", "canary=3", "--config", config, "--url", url, "--wait", "10")
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr.splitlines()[-1] == (
-            f"triptych: {url} was to say within 2.5 s that version 3 of m is AVAILABLE, and says: LOADING; "
+            f"triptych: {url} was to say within 10 s that version 3 of m is AVAILABLE, and says: LOADING; "
             f"{config} is as it was"
         )
         assert config.read_bytes() == before

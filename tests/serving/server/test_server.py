@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import re
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 
@@ -48,16 +48,19 @@ def failing(*arguments):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_lets_the_request_in_flight_finish_and_takes_no_other(tiny_version, number):
-    with process("--models", models(tiny_version)) as (running, where), ThreadPoolExecutor(1) as pool:
-        many = {"instances": ["1", "2"] * 40_000}
-        answer = pool.submit(predict, where, "plain", many)
-        connections = psutil.Process(running.pid)
-        end = time.monotonic() + 20
-        while sum(c.status == "ESTABLISHED" for c in connections.net_connections("tcp")) == 0:
-            assert time.monotonic() < end
-        time.sleep(0.1)  # the body is being sent or worked on; either is in flight
+    body = json.dumps({"instances": ["1", "2"] * 40_000}).encode()
+    path, told = "/v1/models/plain:predict", b"HTTP/1.1 100 Continue\r\n\r\n"
+    with process("--models", models(tiny_version)) as (running, where):
+        connection = http.client.HTTPConnection(where.host, where.rest_port, timeout=30)
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Length", str(len(body)))
+        connection.putheader("Expect", "100-continue")
+        connection.endheaders()
+        assert connection.sock.recv(len(told), socket.MSG_WAITALL) == told  # it is in flight
         running.send_signal(number)
-        assert len(answer.result(30).json["predictions"]) == 80_000
+        connection.send(body)
+        assert len(json.loads(connection.getresponse().read())["predictions"]) == 80_000
+        connection.close()
         assert running.wait(20) == 0
         with pytest.raises(ConnectionRefusedError):
             ask(where, "GET", "/v1/models/plain")
