@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from export.locks import locked, open_locked
+from export.progress import say
 from export.publishing.held import held, removable
 from serving.errors import Failure
 from serving.version.numbering import HIGHEST, version_entries
@@ -60,8 +61,11 @@ def publish(folder: Path, *, write: Step, prove: Step, keep: int = 3, config: Pa
         with locked(folder):
             version = folder / str(_next(folder))
             staging.rename(version)
-            _flush_entries(folder)
-            _prune(folder, keep, config)
+            try:
+                _flush_entries(folder)
+                _prune(folder, keep, config)
+            except OSError as error:  # a server may have it by now: that it was not published would be wrong
+                say(f"{version} is published, but what follows failed, and old versions stay: {error}")
     return version
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -193,6 +194,28 @@ def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):
         publish(tmp_path, write=full, prove=accept)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("call", ["rename", "fsync"])
+def test_what_fails_after_the_rename_is_said_and_leaves_the_version_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], call: str
+) -> None:
+    """Such as an old version that is a mount point, or belongs to somebody else; and a disk that breaks."""
+    publish(tmp_path, write=write_whole, prove=accept)
+    original = getattr(os, call)
+
+    def refuses(place: int | str | Path, *others: Path) -> None:
+        path = Path(os.readlink(f"/proc/self/fd/{place}") if isinstance(place, int) else place)
+        if path in (tmp_path, tmp_path / "1"):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM), str(path))
+        original(place, *others)
+
+    monkeypatch.setattr(os, call, refuses)
+    assert publish(tmp_path, write=write_whole, prove=accept, keep=0) == tmp_path / "2"
+    assert versions(tmp_path) == [1, 2]
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/2 is published, but what follows failed, and old versions stay: " in told
+    assert "Operation not permitted" in told
 
 
 def test_a_version_can_be_read_by_others_as_the_umask_allows(tmp_path: Path) -> None:
