@@ -6,7 +6,10 @@
 from __future__ import annotations
 
 import tempfile
+import zipfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +47,7 @@ def take(file: Path, interactions: Interactions, origin: Origin) -> Factorized:
         Failure: it is no such file, or was trained as another model, on other data, with other values or seed.
     """
     try:
-        with np.load(file) as found:
-            arrays = dict(found)
+        arrays = read_arrays(file)
         history = {name: arrays.pop(f"history_{name}") for name in HISTORY if f"history_{name}" in arrays}
         of = str(arrays.pop("of"))
         model = Factorized(**arrays, history=History(**history) if history else None)
@@ -54,6 +56,23 @@ def take(file: Path, interactions: Interactions, origin: Origin) -> Factorized:
     if of != _of(interactions, origin):
         raise Failure(f"{file} holds {of}, expected {_of(interactions, origin)}")
     return model
+
+
+def read_arrays(file: Path) -> dict[str, Any]:
+    """Read all arrays of an npz file by their names.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no such file, is cut off or damaged, or holds Python objects.
+    """
+    try:
+        with file.open("rb") as opened:  # numpy leaves a file open that is no archive
+            found = np.load(opened, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                raise ValueError("it holds one array and no name")
+            return dict(found)
+    except (EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(str(error)) from error
 
 
 def _of(interactions: Interactions, origin: Origin) -> str:

@@ -7,7 +7,6 @@ and perhaps ``biases`` `[n]`.
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from export.publishing.rescue import read_arrays
 from serving.errors import Failure
 
 IDS = ("id", "user_id", "item")
@@ -38,9 +38,8 @@ def read(path: Path) -> tuple[Any, Any, Any]:
 
 def _npz(path: Path) -> tuple[Any, Any, Any]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            found = dict(arrays)
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        found = read_arrays(path)
+    except (ValueError, OSError) as error:
         # What numpy says of objects asks for allow_pickle, which would run whatever code the file holds.
         why = "it holds Python objects, expected text or numbers" if "pickle" in str(error) else str(error)
         raise Failure(f"{path} cannot be read: {why}") from error

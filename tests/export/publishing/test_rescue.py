@@ -9,6 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
+
+from export.cli.commands import app
+from serving.errors import Failure
 
 pytestmark = pytest.mark.training
 
@@ -57,6 +61,29 @@ def test_what_was_trained_is_published_once_there_is_room(small_disk: Path, data
         assert (other.returncode, f"{kept} holds lightfm " in other.stderr) == (1, True)
     finally:
         kept.unlink()
+
+
+def damaged(content: bytes, part: str) -> bytes:
+    half = len(content) // 2
+    return {
+        "nothing": b"",
+        "half": content[:half],
+        "another byte": content[:half] + bytes([content[half] ^ 255]) + content[half + 1 :],
+        "no archive": b"kept",
+    }[part]
+
+
+@pytest.mark.parametrize("part", ["nothing", "half", "another byte", "no archive"])
+def test_a_damaged_file_of_what_was_trained_is_one_sentence(tmp_path: Path, part: str) -> None:
+    (tmp_path / "own.csv").write_text("user_id,item\na,x\nb,y\n")
+    kept = tmp_path / "kept.npz"
+    np.savez_compressed(kept, allow_pickle=False, vectors=np.random.default_rng(1).random((99, 9)))
+    kept.write_bytes(damaged(kept.read_bytes(), part))
+    options = "--data", str(tmp_path / "own.csv"), "--models", str(tmp_path / "models"), "--trained", str(kept)
+    told = CliRunner().invoke(app, ["train", "lightfm", *options]).exception
+    assert isinstance(told, Failure), told
+    assert str(told).startswith(f"{kept} holds no trained model (")
+    assert str(told).endswith("), expected a file that --trained is said of")
 
 
 def test_a_full_disk_is_told_before_the_training(small_disk: Path, data: Path) -> None:

@@ -135,6 +135,19 @@ def npz(**arrays: object) -> Callable[[Path], Path]:
     return write
 
 
+def one_array(folder: Path) -> Path:
+    np.save(folder / "one.npy", ONES)
+    return (folder / "one.npy").rename(folder / "side.npz")
+
+
+def with_another_byte(folder: Path) -> Path:
+    np.savez_compressed(folder / "side.npz", ids=["a", "b"], vectors=ONES)
+    content = bytearray((folder / "side.npz").read_bytes())
+    content[content.index(b"ids.npy") + 40] ^= 255
+    (folder / "side.npz").write_bytes(content)
+    return folder / "side.npz"
+
+
 def text(name: str, content: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
         (folder / name).write_text(content)
@@ -167,6 +180,8 @@ def test_a_side_is_read_and_sorted_whatever_it_is_kept_in(tmp_path: Path, write:
         (lambda folder: folder / "no.npz", "no file "),
         (text("side.csv", "id,x\n"), "ends in .csv, expected .parquet or .npz"),
         (text("side.npz", ""), "side.npz cannot be read: "),
+        (one_array, "side.npz cannot be read: it holds one array and no name"),
+        (with_another_byte, "side.npz cannot be read: "),
         (text("side.parquet", "PAR1"), "side.parquet cannot be read: "),
         (npz(ids=["a"], vector=[[1]]), "holds ids, vector, expected ids, vectors and perhaps biases"),
         (npz(ids=np.array(["a", 1], object), vectors=ONES), "it holds Python objects, expected text or numbers"),
