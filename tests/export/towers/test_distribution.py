@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +29,15 @@ def config(index: int, addresses: list[str]) -> str:
     return json.dumps({"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}})
 
 
-def free_addresses(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
-    for each in sockets:
-        each.close()
-    return addresses
+@contextmanager
+def free_addresses(count: int) -> Iterator[list[str]]:
+    """Reserve ports: each is bound and not listened on, so it is given to nobody, and who names it may listen on it."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            each.bind(("127.0.0.1", 0))
+        yield [f"127.0.0.1:{each.getsockname()[1]}" for each in sockets]
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +51,23 @@ def taste(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_processes_train_one_model_and_one_publishes_it(taste: Path, tmp_path: Path) -> None:
-    addresses = free_addresses(2)
     command = [sys.executable, "-m", "export.cli", "train", "two_tower", "--distribute", "--recipe", "tutorial"]
     command += ["--data", str(taste), "--models", str(tmp_path), "--epochs", "20", "--batch", "64"]
-    running = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "TF_CONFIG": config(index, addresses)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for index in range(2)
-    ]
-    try:
-        told = [process.communicate(timeout=200)[0] for process in running]
-    finally:
+    with free_addresses(2) as addresses, ExitStack() as ending:
+        running = [
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, "TF_CONFIG": config(index, addresses)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for index in range(2)
+        ]
         for process in running:
-            process.kill()
+            ending.callback(process.kill)
+        told = [process.communicate(timeout=280)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0], told
     assert versions(tmp_path / "two_tower") == [1]
     assert [f"published {tmp_path}" in text for text in told] == [True, False]
