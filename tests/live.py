@@ -99,7 +99,11 @@ def explore(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield running, line.split()[4].rstrip("/")
     finally:
         running.terminate()
-        running.communicate(timeout=20)
+        try:
+            running.communicate(timeout=120)
+        finally:
+            running.kill()
+            running.wait()
 
 
 @dataclass

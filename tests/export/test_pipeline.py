@@ -138,7 +138,7 @@ def test_a_model_that_asks_for_it_is_trained_beside_the_others_where_data_is_sma
     monkeypatch: pytest.MonkeyPatch, tiny_version: Tiny, rows: int
 ) -> None:
     """Each of the two waits for the other: both end only where they run at the same time."""
-    both = threading.Barrier(2, timeout=30 if rows else 0.1)
+    both = threading.Barrier(2, timeout=300 if rows else 0.1)
 
     def train(*_: object, **__: object) -> Factorized:
         both.wait()

@@ -246,7 +246,7 @@ def test_a_process_killed_at_any_moment_leaves_no_partial_version_and_the_next_c
 def test_concurrent_publishes_get_different_numbers(tmp_path: Path) -> None:
     processes = [writer(tmp_path, keep=99) for _ in range(6)]
     for process in processes:
-        process.communicate(timeout=60)
+        process.communicate()
         assert process.returncode == 0
     assert versions(tmp_path) == [1, 2, 3, 4, 5, 6]
     assert partial(tmp_path) == []
