@@ -52,7 +52,8 @@ def prove_again(version: Path) -> None:
         raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
     command = [sys.executable, "-P", "-m", "export.publishing.proof", str(version)]  # -P: past an export.py lying here
     root = Path(__file__).parents[2]  # the package may lie in a folder that is not installed
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    found = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}  # an empty part is the current folder
     done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"the proof ended with exit status {done.returncode}"]

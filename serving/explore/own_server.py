@@ -26,10 +26,13 @@ def serving(models: Path) -> Iterator[str]:
     # A program, not a thread: what it prints, uses and breaks stays its own. `export.cli` is the whole `triptych`.
     command = [sys.executable, "-P", "-m", "export.cli", "serve", "--models", str(models)]
     root = Path(__file__).parents[2]  # -P leaves out the folder that one is in, where an export.py may lie
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
+    found = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}  # an empty part is the current folder
     ports = ["--rest-port", "0", "--grpc-port", "0"]
-    with tempfile.TemporaryFile("w+") as log:  # not a pipe, which nobody would empty
-        server = subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=log, text=True, env=env)
+    with (
+        tempfile.TemporaryFile("w+") as log,  # not a pipe, which nobody would empty
+        subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=log, text=True, env=env) as server,
+    ):
         try:
             yield _address(server) or _complain(log)
         finally:

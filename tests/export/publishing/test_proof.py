@@ -73,6 +73,19 @@ def test_a_version_that_answers_as_its_model_is_proven(tiny_version: Tiny, tmp_p
     assert check(version) is None  # and it carries what it takes to be proven again
 
 
+@pytest.mark.parametrize("path", [None, ""])
+def test_no_file_of_the_current_folder_stands_before_the_standard_librarys(
+    tiny_version: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str | None
+) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "random.py").write_text('raise SystemExit("shadowed by random.py")\n')
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    if path is not None:
+        monkeypatch.setenv("PYTHONPATH", path)
+    prove(copy(tiny_version, tmp_path), tiny_version.model, tiny_version.interactions)
+
+
 def test_a_version_of_the_first_contract_is_proven_again_by_the_cases_that_it_carries(first_contract: Tiny) -> None:
     asked = (request for request in requests(first_contract.interactions) if request[0] != "recommend_within")
     proof._write(

@@ -21,6 +21,7 @@ import pytest
 from live import explore
 
 from serving.contract import MANIFEST
+from serving.explore import own_server
 from serving.explore.page import Explorer
 from serving.explore.upstream import Upstream
 
@@ -118,6 +119,14 @@ def test_without_url_it_serves_the_folder_itself_and_leaves_nothing_running(fold
         _, err = running.communicate(timeout=20)
         assert (running.returncode, err) == (0, "")
         assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_no_file_of_the_current_folder_stands_before_the_standard_librarys(folder, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text('raise SystemExit("shadowed by random.py")\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    with own_server.serving(folder) as address:
+        assert ask(address, "/v1/models/two_tower")[0] == 200
 
 
 def test_that_no_server_answers_is_told_in_the_terminal_too(unused_port):
