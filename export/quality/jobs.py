@@ -21,6 +21,7 @@ from export.data.interactions import Interactions
 from export.models.registry import MODELS
 from export.progress import bar, page, say
 from export.publishing.recorded_figures import BASELINE
+from export.publishing.recorded_figures import FILE as FIGURES
 from export.publishing.recorded_figures import record as record_figures
 from export.quality import html_report, leaderboard, tune
 from export.quality.baselines import MEMORY
@@ -51,7 +52,8 @@ def measure(
     record: bool,
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
-    _try_to_write(*filter(None, (json_file, report_folder and report_folder / "index.html")))
+    written = json_file, report_folder and report_folder / html_report.NAME, FIGURES if record else None
+    _try_to_write(*filter(None, written))
     parts = (validation if validated else split)(interactions, protocol)
     html_report.check_user(parts, user)
     every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
@@ -89,6 +91,7 @@ def _command() -> str:
 
 def tune_model(model: str, interactions: Interactions, *, trials: int, seed: int, json_file: Path | None) -> None:
     """Search one model's recipe and print the best as the flags that give it."""
+    _try_to_write(*filter(None, (json_file,)))
     with bar(f"tuning {model}", trials) as advance:
         found = tune.search(model, interactions, trials=trials, seed=seed, on_trial=advance)
     best = found["best"]
@@ -136,6 +139,8 @@ def _try_to_write(*paths: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=path.parent) as trial:
                 trial.write(bytes(BLOCK))
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if path.exists() and not os.access(path, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         except OSError as error:

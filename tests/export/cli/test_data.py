@@ -686,6 +686,17 @@ def test_a_sample_of_users_that_cannot_be_meant_is_refused(numbers: list[str]) -
     assert (code, out) == (1, f"--users is {found}, expected one number, 1 or more, or a file of users")
 
 
+def test_a_report_or_search_that_cannot_be_written_is_told_before_the_training(tmp_path: Path) -> None:
+    data = text(tmp_path, "user_id,item\n" + "".join(f"u{n % 7},i{n % 5}\n" for n in range(35)))
+    report = tmp_path / "report" / "report.html"
+    report.mkdir(parents=True)
+    flags = ["--recipe", "tutorial", "--no-baselines", "--report", str(tmp_path / "report")]
+    code, out = run("evaluate", "lightfm", "--data", str(data), *flags)
+    assert (code, out) == (1, f"{report} cannot be written: Is a directory; nothing was trained")
+    code, out = run("tune", "lightfm", "--data", str(data), "--trials", "1", "--json", str(data / "tuned.json"))
+    assert (code, out) == (1, f"{data}/tuned.json cannot be written: File exists; nothing was trained")
+
+
 def test_the_figures_of_a_sample_are_not_recorded() -> None:
     code, out = run("evaluate", "lightfm", "--users", "5", "--record")
     assert (code, out) == (1, "--record keeps the figures of all users, expected no number of --users beside it")
