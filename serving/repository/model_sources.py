@@ -11,6 +11,7 @@ from pathlib import Path
 from google.protobuf import text_format
 
 from serving.errors import Failure
+from serving.printable import printable
 from serving.proto import config_pb2
 from serving.version.numbering import version_entries
 
@@ -61,7 +62,8 @@ def from_folder(folder: Path) -> Sources:
         entries = sorted(entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
         for entry in entries:
             if not is_name(entry.name) and entry.name not in told:
-                log.error("%s is not served: its name is no UTF-8, expected one that a request can name", entry)
+                # Made fit to be shown here: a handler that is not ours may fail at what is no text.
+                log.error("%s is not served: its name is no UTF-8, expected one a request can name", printable(entry))
                 told.add(entry.name)
         return [ModelSource(name=entry.name, base_path=entry) for entry in entries if is_name(entry.name)]
 

@@ -287,7 +287,7 @@ def test_a_folder_whose_name_is_no_text_is_left_out_and_told_once_and_nothing_el
         assert metric(where, "triptych_loaded", model="café", version="1") == 1
         time.sleep(0.2)  # some polls
     assert [line for line in caplog.messages if "no UTF-8" in line] == [
-        f"{tmp_path}/caf\udce9 is not served: its name is no UTF-8, expected one that a request can name"
+        rf"{tmp_path}/caf\udce9 is not served: its name is no UTF-8, expected one a request can name"
     ]
 
 
