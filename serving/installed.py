@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
+from pathlib import Path
 
 from serving.errors import Failure
 
@@ -28,3 +30,12 @@ def require(*packages: str) -> None:
     """
     if not any(find_spec(package) for package in packages):
         raise not_installed(packages[0])
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of a program of ours: it finds the packages where they lie, installed or not.
+
+    Nothing of the current folder comes before the standard library, as an empty part of PYTHONPATH would have it.
+    """
+    found = [str(Path(__file__).parents[1]), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}

@@ -7,7 +7,6 @@ whoever republishes it can prove it again, when the model it was made from is lo
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -19,6 +18,7 @@ import numpy as np
 from export.publishing.agreement import Answer, Arrays, Case, cases, first_difference, requests, session
 from serving.contract import SIGNATURES, TWIN
 from serving.errors import Failure
+from serving.installed import environment
 from serving.version.inspect import inspect
 
 if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
@@ -51,10 +51,7 @@ def prove_again(version: Path) -> None:
     if not (version / CASES).is_file():
         raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
     command = [sys.executable, "-P", "-m", "export.publishing.proof", str(version)]  # -P: past an export.py lying here
-    root = Path(__file__).parents[2]  # the package may lie in a folder that is not installed
-    found = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}  # an empty part is the current folder
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"the proof ended with exit status {done.returncode}"]
         raise Failure(lines[-1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from serving.errors import Failure
+from serving.installed import environment
 
 _STOP_SECONDS = 10.0
 
@@ -25,13 +25,12 @@ def serving(models: Path) -> Iterator[str]:
     """
     # A program, not a thread: what it prints, uses and breaks stays its own. `export.cli` is the whole `triptych`.
     command = [sys.executable, "-P", "-m", "export.cli", "serve", "--models", str(models)]
-    root = Path(__file__).parents[2]  # -P leaves out the folder that one is in, where an export.py may lie
-    found = [str(root), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, found))}  # an empty part is the current folder
     ports = ["--rest-port", "0", "--grpc-port", "0"]
     with (
         tempfile.TemporaryFile("w+") as log,  # not a pipe, which nobody would empty
-        subprocess.Popen([*command, *ports], stdout=subprocess.PIPE, stderr=log, text=True, env=env) as server,
+        subprocess.Popen(
+            [*command, *ports], stdout=subprocess.PIPE, stderr=log, text=True, env=environment()
+        ) as server,
     ):
         try:
             yield _address(server) or _complain(log)
