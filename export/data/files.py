@@ -70,7 +70,7 @@ def _parts(folder: Path) -> list[Path]:
     parts = [part for part in found if part.is_symlink() or not part.is_dir()]
     if broken := [part for part in parts if not part.exists()]:
         raise Failure(f"{broken[0]} is a link to {broken[0].readlink()}, which is not there: mend or remove it")
-    read = [part for part in parts if part.is_file() and known(part)]
+    read = {part: None for part in parts if part.is_file() and known(part)}  # in order, and found at once
     held = [part for part in read if part.stat().st_size]
     if not held:
         others = f"{len(parts)} other files" if parts else "nothing"
