@@ -192,30 +192,35 @@ function drawBehind(model) {
     details.append(make("p", { class: "told" }, "No manifest is at hand: start the page with --models and the folder that the server serves."));
     return details;
   }
-  const { data = {}, config = {}, packages = {} } = manifest;
+  const [data, config, packages, figures] = ["data", "config", "packages", "figures"].map((name) => asObject(manifest[name]));
   const size = (count) => Number(count ?? 0).toLocaleString("en");
   const facts = [
-    ["Version", `${model.version}, made ${manifest.created}, contract ${manifest.contract}`],
-    ["Recipe", manifest.recipe + (manifest.seed == null ? "" : `, seed ${manifest.seed}`)],
+    ["Version", `${model.version}${manifest.created ? `, made ${manifest.created}` : ""}, contract ${manifest.contract}`],
+    ["Recipe", manifest.recipe && manifest.recipe + (manifest.seed == null ? "" : `, seed ${manifest.seed}`)],
     ["Values", Object.entries(config).map(([name, value]) => `${name} ${value}`).join(", ")],
-    ["Data", `${data.name}: ${size(data.users)} users, ${size(data.items)} items, ${size(data.interactions)} interactions`],
+    ["Data", data.name && `${data.name}: ${size(data.users)} users, ${size(data.items)} items, ${size(data.interactions)} interactions`],
     ["Packages", Object.entries(packages).map(([name, version]) => `${name} ${version}`).join(", ")],
   ];
   details.append(make("table", {}, make("tbody", {}, ...facts.filter(([, value]) => value).map(([name, value]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, value))))));
-  details.append(...drawFigures(manifest.figures));
+  details.append(...drawFigures(figures));
   return details;
+}
+
+// Of a manifest only `contract` is sure: somebody else may have written the rest.
+function asObject(value) {
+  return value && typeof value === "object" && !Array.isArray(value) ? value : {};
 }
 
 const FIGURES = ["ndcg@10", "recall@10", "coverage@10"];
 
 function drawFigures(figures) {
-  if (!figures) return [make("p", { class: "hint" }, "No figures: this data with these values was not measured (triptych evaluate).")];
+  if (!Object.keys(figures).length) return [make("p", { class: "hint" }, "No figures: this data with these values was not measured (triptych evaluate).")];
   const head = make("tr", {}, ...["protocol", ...FIGURES].map((name) => make("th", { scope: "col" }, name)));
   const number = (value) => (typeof value === "number" ? value.toFixed(3) : "–");
   const rows = Object.entries(figures).map(([name, found]) =>
-    make("tr", {}, make("th", { scope: "row" }, name), ...FIGURES.map((figure) => make("td", {}, number(found[figure])))));
-  const seeds = Object.values(figures)[0]?.seeds;
-  const note = `Measured for this recipe on held-out parts of this data, mean of ${seeds} seed${seeds === 1 ? "" : "s"}; unseen items only.`;
+    make("tr", {}, make("th", { scope: "row" }, name), ...FIGURES.map((figure) => make("td", {}, number(asObject(found)[figure])))));
+  const { seeds } = asObject(Object.values(figures)[0]);
+  const note = `Measured for this recipe on held-out parts of this data${seeds ? `, mean of ${seeds} seed${seeds === 1 ? "" : "s"}` : ""}; unseen items only.`;
   return [make("div", { class: "scroll" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows))), make("p", { class: "hint" }, note)];
 }
 

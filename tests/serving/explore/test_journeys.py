@@ -254,6 +254,18 @@ def test_behind_vectors_of_ones_own_there_is_neither_a_seed_nor_a_value(browser,
         expect(behind.get_by_role("rowheader")).to_have_text(["Version", "Recipe", "Data", "Packages"])
 
 
+def test_a_manifest_of_which_only_the_contract_is_right_does_not_stop_the_page(browser, folder, tmp_path):
+    shutil.copytree(folder / "lightfm", tmp_path / "lightfm")
+    odd = {"contract": 2, "data": None, "config": [1], "packages": "none", "figures": {"temporal": 0.2}}
+    (tmp_path / "lightfm" / "1" / MANIFEST).write_text(json.dumps(odd))
+    with explore("--models", str(tmp_path)) as (_, address), browser.new_page() as page:
+        open_for(page, address)
+        section(page, "lightfm").get_by_text("What stands behind this list").click()
+        behind = section(page, "lightfm").locator("details").last
+        rows = ["Version1, contract 2", re.compile("protocol"), re.compile(r"^temporal\W{3}$")]
+        expect(behind.get_by_role("row")).to_have_text(rows)
+
+
 def test_what_stands_behind_a_list_is_told_from_its_manifest(page, page_at, tiny_interactions):
     open_for(page, page_at)
     section(page, "two_tower").get_by_text("What stands behind this list").click()
