@@ -16,8 +16,8 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def listen(host: str, port: int, *, share: bool) -> socket.socket:
-    """Bind a TCP port; ``share`` lets other processes bind it too, and the kernel deals connections out.
+def listen(host: str, port: int, *, share: bool, flag: str = "--rest-port") -> socket.socket:
+    """Bind the TCP port that ``flag`` names; ``share`` lets other processes bind it too, and the kernel deals out.
 
     Raises:
         Failure: the port is taken, or the host is none of this machine.
@@ -37,5 +37,5 @@ def listen(host: str, port: int, *, share: bool) -> socket.socket:
             raise
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "that is no name of a host"
-        raise Failure(f"cannot listen on {address(host, port)}: {reason}; another port is --rest-port 0") from error
+        raise Failure(f"cannot listen on {address(host, port)}: {reason}; another port is {flag} 0") from error
     return bound

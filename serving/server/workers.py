@@ -6,6 +6,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
@@ -47,7 +48,8 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="triptych-metrics-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read by prometheus_client when a worker imports it
         # Held, but not listened on, by this process: they keep the ports between one worker's death and the next.
-        rest, rpc = (_reserve(config.host, port) for port in (config.rest_port, config.grpc_port))
+        rest = _reserve(config.host, config.rest_port, "--rest-port")
+        rpc = _reserve(config.host, config.grpc_port, "--grpc-port")
         try:
             ports = {"rest_port": rest.getsockname()[1], "grpc_port": rpc.getsockname()[1]}
             _supervise(replace(config, workers=1, share_ports=True, **ports), config.workers, ready, ending)
@@ -59,9 +61,9 @@ def run(config: Config, ready: Callable[[Ready], None]) -> None:
                 signal.signal(number, handler)
 
 
-def _reserve(host: str, port: int):  # type: ignore[no-untyped-def]
-    listen(host, port, share=False).close()  # a sharing socket alone would not notice another server
-    return listen(host, port, share=True)
+def _reserve(host: str, port: int, flag: str) -> socket.socket:
+    listen(host, port, share=False, flag=flag).close()  # a sharing socket alone would not notice another server
+    return listen(host, port, share=True, flag=flag)
 
 
 def _supervise(config: Config, count: int, ready: Callable[[Ready], None], ending: threading.Event) -> None:

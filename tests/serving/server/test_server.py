@@ -311,13 +311,11 @@ def test_a_port_that_is_taken_is_one_sentence(tiny_version):
         port = taken.getsockname()[1]
         for workers in ("1", "2"):
             options = ("--models", models(tiny_version), "--workers", workers)
-            for ports in (
-                ("--rest-port", str(port), "--grpc-port", "0"),
-                ("--rest-port", "0", "--grpc-port", str(port)),
-            ):
-                status, line = failing(*options, *ports)
+            for taken_by, other in (("--rest-port", "--grpc-port"), ("--grpc-port", "--rest-port")):
+                status, line = failing(*options, taken_by, str(port), other, "0")
                 assert status == 1
                 assert line.startswith(f"triptych: cannot listen on 127.0.0.1:{port}: ")
+                assert line.rstrip().endswith(f"another port is {taken_by} 0")
 
 
 @pytest.mark.parametrize(
