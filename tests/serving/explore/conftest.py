@@ -53,9 +53,12 @@ def server(folder) -> Iterator[str]:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return int(free.getsockname()[1])
+def unused_port() -> Iterator[int]:
+    """A port that nobody answers on; kept, so that no other test is given it, and not listened on, so that one may."""
+    with socket.socket() as kept:
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

@@ -202,8 +202,9 @@ def test_a_password_in_the_address_is_used_and_shown_nowhere(unused_port):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         out = running.stdout.readline()
         state = ask(out.split()[4].rstrip("/"), "/api/state")[2].decode()
+        err = running.stderr.readline()
         running.send_signal(signal.SIGTERM)
-        err = running.communicate(timeout=20)[1]
+        err += running.communicate(timeout=20)[1]
     shown = f"http://127.0.0.1:{unused_port}"
     assert json.loads(state)["server"] == shown
     assert f"no server answers at {shown}: " in err
