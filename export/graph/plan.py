@@ -34,8 +34,8 @@ HEADS, CANDIDATES = (8, 16, 32, 64, 128), (64, 128, 256, 512)
 GAIN = 0.7
 """The estimated share of the product's cost up to which the scan is taken; it is not, where it would hardly pay."""
 
-CANDIDATE_COST = 50_000
-"""What finding and scoring one candidate costs, in numbers that are read once instead: see docs/index.md."""
+CANDIDATE_COST = 800
+"""What finding and scoring one candidate costs, in items that the product reads instead, of however many columns."""
 
 FALL_BACK_COST = 2.5
 """What a row that falls back waits for beyond the scan, in products: two of them, their sum, and the sorting."""
@@ -108,8 +108,8 @@ def index_of(plan: Plan | None) -> BlockBruteForce:
 def _plan(needed: Ints, head: int, candidates: int, items: int, columns: int) -> Plan:
     """Estimate what it costs to scan so many components and score so many candidates, of `[u]` that are needed."""
     falls_back = float((needed > candidates).mean())
-    scored = candidates * CANDIDATE_COST / (items * columns)
-    cost = (head + EXTRA + 1) / (columns + EXTRA) + scored + FALL_BACK_COST * falls_back
+    scanned = (head + EXTRA + 1) / (columns + EXTRA)
+    cost = scanned + candidates * CANDIDATE_COST / items + FALL_BACK_COST * falls_back
     return Plan(head=head, candidates=candidates, falls_back=falls_back, cost=round(cost, 4))
 
 
