@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -97,8 +98,8 @@ class Interactions:
         item_tags: Tags = (),
     ) -> Interactions:
         """Take `[n]` rows that are indexed already, into sorted ids, and sort them by user, item and time."""
-        keys = weight, timestamp if timestamp.any() else None, user * len(items) + item
-        order = np.lexsort(tuple(key for key in keys if key is not None))
+        ties = timestamp if timestamp.any() else None, weight
+        order = in_order(user * len(items) + item, [tie for tie in ties if tie is not None])
         return cls(
             users=users,
             items=items,
@@ -168,3 +169,22 @@ class Interactions:
         if any(self.user_tags) or any(self.item_tags):
             digest.update(json.dumps([self.user_tags, self.item_tags]).encode())
         return digest.hexdigest()
+
+
+def in_order(key: Ints, ties: Sequence[npt.NDArray[Any]]) -> Ints:
+    """Sort `[n]` rows by key and then by each of `[n]` ties, else in the order they are in: `[n]` places, as lexsort's.
+
+    Ties are looked at only where keys are equal. Nearly all pairs of user and item are met once, and numpy's lexsort
+    takes three times as long, 12 s for 20 million rows.
+
+    >>> in_order(np.array([7, 3, 7]), [np.array([2, 9, 1])]).tolist()
+    [1, 2, 0]
+    """
+    order = np.argsort(key)
+    again = np.diff(key[order]) == 0
+    equal = np.zeros(len(key), np.bool_)
+    equal[1:] = again
+    equal[:-1] |= again
+    rows = np.sort(order[equal])
+    order[equal] = rows[np.lexsort((*(tie[rows] for tie in reversed(ties)), key[rows]))]
+    return order

@@ -152,7 +152,8 @@ def _in_seconds(found: Floats) -> Floats:
     """Take `[n]` numbers for what they can only be since 1970, each for itself; NaN where nothing."""
     found = np.where(np.abs(found) < FARTHEST, found, np.nan)
     for finer in FINER:
-        found = np.where(np.abs(found) < finer, found, found / 1000)
+        if (far := np.abs(found) >= finer).any():
+            found = np.where(far, found / 1000, found)
     return found
 
 

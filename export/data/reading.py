@@ -70,6 +70,8 @@ def collect(pieces: Iterable[Piece], name: str, min_rating: float | None) -> Int
 
 def _described(found: Interactions, users: Described | None, items: Described | None) -> Interactions:
     """Give users and items their tags and titles, and add those that have no interactions; ids of one title are one."""
+    if users is None and items is None:
+        return found  # as it is: to sort 20 million rows again takes 12 seconds
     user_names, user, user_tags = _side("users", found.users, users)
     item_names, item, item_tags = _side("items", found.items, items)
     return Interactions.of(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
-from export.data.interactions import DAY, Interactions
+from export.data.interactions import DAY, Interactions, in_order
 
 SOME = Interactions.from_ids(
     ["2", "1", "2", "1", "2"],
@@ -20,6 +22,13 @@ SOME = Interactions.from_ids(
 def test_rows_are_sorted_by_user_item_and_time() -> None:
     rows = list(zip(SOME.user.tolist(), SOME.item.tolist(), SOME.timestamp.tolist(), strict=True))
     assert rows == [(0, 0, 1), (0, 0, 2), (1, 0, 4), (1, 1, 5), (1, 2, 3)]
+
+
+@given(st.integers(0, 40), st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_any_rows_come_into_the_order_that_numpys_lexsort_gives_them(rows: int, kinds: int, seed: int) -> None:
+    key, first, second = np.random.default_rng(seed).integers(0, kinds, (3, rows))
+    assert in_order(key, [first, second]).tolist() == np.lexsort((second, first, key)).tolist()
+    assert in_order(key, []).tolist() == np.argsort(key, kind="stable").tolist()
 
 
 def test_tags_follow_their_users_and_items() -> None:
