@@ -100,7 +100,8 @@ def _body(version: Version, manifest: Mapping[str, Any]) -> Iterator[str]:
     yield from _figures(manifest)
     yield "\n## Limits\n"
     yield "- It knows the users and items of its data; an unknown user gets the most popular items, like everyone else."
-    yield "- It learns what people chose among what they were shown, and repeats its bias: see coverage above."
+    measured = ": see coverage above" if manifest.get("figures") else ""
+    yield f"- It learns what people chose among what they were shown, and repeats its bias{measured}."
     yield "- Offline figures rank held-back choices; what people do when they are shown the lists was not measured."
     yield f"- A `k` below 1 is refused; at most {data.get('items', 'all')} items are ranked.\n"
     yield "## Made with\n"
