@@ -31,6 +31,7 @@ ORDER = [
     "export/forecast",
     "export/data",
     "export/locks",
+    "export/writable",
     "export/progress",
     "export/interrupt",
     "export/__init__",

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
 import platform
 import shlex
 import sys
-import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,10 +26,7 @@ from export.quality.baselines import MEMORY
 from export.quality.leaderboard import Entry, Run
 from export.quality.protocols import Split, split, validation
 from export.waist.config import Config
-from serving.errors import Failure
-
-BLOCK = 65536
-"""Bytes that are written to find out whether a folder is full."""
+from export.writable import try_to_write
 
 
 def measure(
@@ -53,7 +48,7 @@ def measure(
 ) -> None:
     """Train and score models with the configs of each recipe, and the baselines; print the leaderboard."""
     written = json_file, report_folder and report_folder / html_report.NAME, FIGURES if record else None
-    _try_to_write(*filter(None, written))
+    try_to_write(*filter(None, written))
     parts = (validation if validated else split)(interactions, protocol)
     html_report.check_user(parts, user)
     every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
@@ -91,7 +86,7 @@ def _command() -> str:
 
 def tune_model(model: str, interactions: Interactions, *, trials: int, seed: int, json_file: Path | None) -> None:
     """Search one model's recipe and print the best as the flags that give it."""
-    _try_to_write(*filter(None, (json_file,)))
+    try_to_write(*filter(None, (json_file,)))
     with bar(f"tuning {model}", trials) as advance:
         found = tune.search(model, interactions, trials=trials, seed=seed, on_trial=advance)
     best = found["best"]
@@ -130,21 +125,6 @@ def _run(entry: Entry, parts: Split, seed: int, *, users: int | None, config: An
             users=users,
             on_epoch=lambda _, loss: advance("" if math.isnan(loss) else f"loss {loss:.4g}"),
         )
-
-
-def _try_to_write(*paths: Path) -> None:
-    """Refuse, before the long work, a file that could not be written after it."""
-    for path in paths:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path.parent) as trial:
-                trial.write(bytes(BLOCK))
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if path.exists() and not os.access(path, os.W_OK):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        except OSError as error:
-            raise Failure(f"{path} cannot be written: {error.strerror}; nothing was trained") from error
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -13,7 +13,6 @@ from export.quality import evaluation, jobs, leaderboard
 from export.quality.baselines import popular
 from export.quality.evaluation import evaluate
 from export.quality.protocols import Split, split
-from serving.errors import Failure
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +57,3 @@ def test_a_baseline_without_the_memory_for_it_says_so_and_is_left_out_unless_nam
     told = " ".join(capsys.readouterr().err.split())
     assert told == ("ease is left out: it takes 7.2 GB for 15,000 items, 10.2 GB are free; --baseline ease tries it")
     assert [entry.name for entry in jobs._baselines(every, ("ease",), 15_000)] == ["ease"]
-
-
-def test_a_file_that_cannot_be_written_is_refused_beforehand(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(Failure, match=r"file/out\.json cannot be written: .*; nothing was trained"):
-        jobs._try_to_write(tmp_path / "file" / "out.json")
-    jobs._try_to_write(tmp_path / "new" / "out.json")
-    assert not (tmp_path / "new" / "out.json").exists()
