@@ -21,14 +21,12 @@ Command = Callable[..., Any]
 SHOWN = 5
 """Ids, and tags, that are shown."""
 
+
+def _columns(text: str) -> Callable[[Command], Command]:
+    return click.option("--columns", multiple=True, metavar="OURS=THEIRS,…", help=text)
+
+
 FORMAT = (
-    click.option(
-        "--columns",
-        multiple=True,
-        metavar="OURS=THEIRS,…",
-        help="what user_id, item, rating, timestamp are called in the files: user_id=userId,item=movieId; title: "
-        "titles in --items to call items by; items.item, users.user_id: ids in --items, --users, if called otherwise",
-    ),
     click.option("--separator", help="what parts the columns of text files; found when not given"),
     click.option("--encoding", help="of text files, such as cp1252; UTF-8 unless marked otherwise"),
     click.option("--min-rating", type=float, help="read only rows with at least this rating; each row when not given"),
@@ -52,6 +50,10 @@ FLAGS = (
         metavar="FILE",
         help="a row for each user, of files of your own: any column but the id gives tags",
     ),
+    _columns(
+        "what user_id, item, rating, timestamp are called in the files: user_id=userId,item=movieId; title: titles "
+        "in --items to call items by; items.item, users.user_id: ids in --items, --users, if called otherwise"
+    ),
     *FORMAT,
     click.option(
         "--weight", metavar="COLUMN", help="what each row counts for, above 0; all count alike when not given"
@@ -67,8 +69,9 @@ def data_flags(command: Command) -> Command:
 
 
 def format_flags(command: Command) -> Command:
-    """Add those of the flags that say how files are read; ``source`` takes them, too."""
-    for option in reversed(FORMAT):
+    """Add those of the flags that say how the files of ``--interactions`` are read; ``source`` takes them, too."""
+    text = "what user_id, item, rating, timestamp are called in --interactions: user_id=userId,item=movieId"
+    for option in reversed((_columns(text), *FORMAT)):
         command = option(command)
     return command
 
@@ -137,11 +140,12 @@ def load(source: Source) -> Interactions:
 @click.command("data")
 @data_flags
 def show_data(**given: Any) -> None:
-    """Read data as training would, and show what comes of it.
+    r"""Read data as training would, and show what comes of it.
 
     It shows rows, users, items, times, tags.
 
-    Example: triptych data --data ratings.csv --columns user_id=userId,item=movieId
+    \b
+    triptych data --data ratings.csv --columns user_id=userId,item=movieId
     """
     interactions = load(source(given))
     click.echo(f"{len(interactions):,} interactions of {_some('users', interactions.users)}")

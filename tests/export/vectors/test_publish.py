@@ -238,6 +238,7 @@ def test_what_is_no_side_is_refused_in_one_sentence(
             ["als", "--interactions", "100k", "--columns", "item=film"],
             "--columns is for files of your own, and 100k is none",
         ),
+        (["als", "--interactions", "others.csv", "--columns", "title=film"], "--columns names 'title'"),
         (["als", "--separator", ";"], "say how --interactions is read: name it, too"),
         (["als", "--config", "no.config"], "no.config"),
     ],
@@ -254,3 +255,9 @@ def test_what_cannot_be_published_is_refused_before_anything_is_written(
     assert done.stderr.splitlines()[-1].startswith("triptych: ")
     assert "Traceback" not in done.stderr
     assert not (folder / "never").exists()
+
+
+def test_the_help_offers_only_columns_that_interactions_have() -> None:
+    said = triptych("publish", "--help").stdout.partition("--columns")[2].partition("--separator")[0]
+    assert "user_id, item, rating, timestamp" in " ".join(said.split())
+    assert [name for name in ("title", "items.item", "users.user_id") if name in said] == []
