@@ -35,14 +35,16 @@ def publish(
     held_by: Path | None,
     **given: Any,
 ) -> None:
-    """Publish vectors that were trained elsewhere.
+    r"""Publish vectors that were trained elsewhere.
 
     They become the next version of the model NAME.
 
     A user's score of an item is the product of their vectors and, if there are any, the biases. Parquet has a column
     id, perhaps bias, and one column of lists or a column of numbers for each component; npz has ids, vectors, biases.
 
-    Example: triptych publish als --users users.parquet --items items.parquet --interactions ratings.csv
+    \b
+    triptych publish als --users users.parquet --items items.parquet \
+      --interactions ratings.csv
     """
     from export.vectors import files
     from export.vectors.publish import check, publish_sides

@@ -131,12 +131,14 @@ def bench_scale(
 @click.option("--record", is_flag=True, help="keep the figures for the manifests of versions with these recipes")
 @hyper_parameters
 def evaluate(models: tuple[str, ...], recipes: tuple[str, ...], **given: Any) -> None:
-    """Score models on data that was kept from training.
+    r"""Score models on data that was kept from training.
 
     Each is trained, all unless some are named, on a part of the data, and scored on the rest. A whole number for
     --users is no file: it scores a sample of so many users.
 
-    Example: triptych evaluate two_tower lightfm --protocol temporal --seeds 5 --report report
+    \b
+    triptych evaluate two_tower lightfm --protocol temporal --seeds 5 \
+      --report report
     """
     users, given["users"] = _sample(given["users"])
     source, options = data.source(given), {name: given.pop(name) for name in EVALUATE}

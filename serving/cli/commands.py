@@ -69,8 +69,10 @@ def recommend(
 
     \b
     triptych recommend --user 42 --model two_tower -k 5
-    triptych recommend --user 42 --model lightfm --unseen --exclude "Fargo (1996)" --grpc 127.0.0.1:8500
-    triptych recommend --user 42 --model two_tower --tag genre:Comedy --tag genre:Romance --among in-stock.txt
+    triptych recommend --user 42 --model lightfm --unseen \
+      --exclude "Fargo (1996)" --grpc 127.0.0.1:8500
+    triptych recommend --user 42 --model two_tower --among in-stock.txt \
+      --tag genre:Comedy --tag genre:Romance
     """
     import json
     import logging
@@ -127,7 +129,8 @@ def bench_serve(
 
     \b
     triptych bench serve --url http://127.0.0.1:8501 --grpc 127.0.0.1:8500
-    triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 --signature recommend
+    triptych bench serve --url http://127.0.0.1:8501 --url http://127.0.0.1:9501 \
+      --signature recommend
     triptych bench serve --signature recommend_within --tag genre:Comedy
     """
     servers = [*urls, *(f"grpc://{target}" for target in targets)] or ["http://127.0.0.1:8501"]

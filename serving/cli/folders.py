@@ -55,7 +55,8 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
 
     \b
     triptych config models
-    triptych config models --label stable --base-path /srv/models --out docker/config
+    triptych config models --label stable --base-path /srv/models \
+      --out docker/config
     triptych config models --base-path gs://bucket/models
     """
     from serving.config.config_files import write_configs

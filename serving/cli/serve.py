@@ -121,7 +121,8 @@ def serve(
     \b
     Example:
       triptych serve --models models
-      curl -d '{"instances": ["42"]}' http://127.0.0.1:8501/v1/models/two_tower:predict
+      curl -d '{"instances": ["42"]}' \
+        http://127.0.0.1:8501/v1/models/two_tower:predict
     """
     if models is not None and model_config_file is not None:
         raise click.UsageError("--models and --model-config-file exclude each other")
