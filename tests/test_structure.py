@@ -140,6 +140,11 @@ def test_a_module_opens_with_what_it_is_for_and_fits_on_few_screens(module: str)
     assert (ROOT / f"{module}.py").read_text(encoding="utf-8").count("\n") <= MOST_LINES
 
 
+@pytest.mark.parametrize("file", sorted((ROOT / "serving/explore/static").iterdir()), ids=lambda file: file.name)
+def test_a_file_of_the_page_fits_on_few_screens_too(file: Path) -> None:
+    assert file.read_text(encoding="utf-8").count("\n") <= MOST_LINES
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_a_function_fits_on_one_screen(module: str) -> None:
     functions = (n for n in ast.walk(tree(module)) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef))

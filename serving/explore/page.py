@@ -1,4 +1,4 @@
-"""The process behind the page: three files, what the page needs to know, and the way through to the server it asks.
+"""The process behind the page: its files, what the page needs to know, and the way through to the server it asks.
 
 TensorFlow Serving sends no CORS headers, so a page cannot ask it; this process can. It listens on the loopback only and
 answers only who calls it by a loopback name, so that no web site reaches it through a name of its own (DNS rebinding).
@@ -36,7 +36,10 @@ MOST_FOUND = 50
 STATIC = {
     "/": ("index.html", "text/html"),
     "/explore.css": ("explore.css", "text/css"),
-    "/explore.js": ("explore.js", "text/javascript"),
+    **{
+        f"/{script}.js": (f"{script}.js", "text/javascript")
+        for script in ("asking", "behind", "choosing", "elements", "explore", "lists", "request", "state")
+    },
 }
 PASSED_ON = re.compile(r"/v1/models/[^/?#]+(/(versions|labels)/[^/?#]+)?(/metadata|:predict)?")
 HEADERS = {

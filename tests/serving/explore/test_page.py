@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
+from pathlib import Path
 from threading import Thread
 from urllib.parse import quote
 
@@ -22,7 +24,7 @@ from live import explore
 
 from serving.contract import MANIFEST
 from serving.explore import own_server
-from serving.explore.page import Explorer
+from serving.explore.page import STATIC, Explorer
 from serving.explore.upstream import Upstream
 
 
@@ -71,6 +73,17 @@ def test_an_answer_comes_through_as_the_server_gave_it(page_at, server):
 @pytest.mark.parametrize("path", ["/monitoring/prometheus/metrics", "/../../etc/passwd", "/v1/models/", "/explore.jsx"])
 def test_nothing_else_of_the_server_or_the_machine_is_reached(page_at, path):
     assert ask(page_at, path)[0] == 404
+
+
+def test_each_file_of_the_page_is_served_as_what_it_is(page_at):
+    kinds = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+    found = list((files("serving.explore") / "static").iterdir())
+    assert {name for name, _ in STATIC.values()} == {file.name for file in found}
+    for file in found:
+        path = "/" if file.name == "index.html" else f"/{file.name}"
+        status, headers, body = ask(page_at, path)
+        assert (status, headers["Content-Type"]) == (200, f"{kinds[Path(file.name).suffix]}; charset=utf-8"), path
+        assert body == file.read_bytes()
 
 
 def test_a_body_that_is_too_large_is_refused_unread(page_at):
