@@ -41,7 +41,13 @@ SMALL = 1_000_000
 def train_each(
     origins: Sequence[Origin], interactions: Interactions, *, during: Callable[[], AbstractContextManager[object]]
 ) -> Iterator[tuple[Origin, Factorized]]:
-    """Train one model after the other, each ``during`` a context; beside them, where data is small, who asks for it."""
+    """Train one model after the other, each ``during`` a context; beside them, where data is small, who asks for it.
+
+    Raises:
+        Failure: one of them cannot be trained on this data or in this memory; none of them is trained then.
+    """
+    for origin in origins:
+        forecast.check(origin.model, origin.config, interactions, weighs=MODELS[origin.model].weighs)
     begun = {}
     if len(origins) > 1 and len(interactions) <= SMALL:
         aside = [origin for origin in origins if MODELS[origin.model].aside]
@@ -57,7 +63,6 @@ def train_each(
 
 def train(origin: Origin, interactions: Interactions) -> Factorized:
     """Train one model and show its epochs."""
-    forecast.check(origin.model, origin.config, interactions, weighs=MODELS[origin.model].weighs)
     with bar(f"training {origin.model}", passes(origin.config, interactions)) as advance:
 
         def told(_: int, loss: float) -> None:

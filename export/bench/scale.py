@@ -17,6 +17,7 @@ from export import forecast
 from export.bench import generated
 from export.bench.generated import Size
 from export.progress import page, say
+from export.writable import try_to_write
 
 ROWS = (100_000, 1_000_000, 5_000_000, 25_000_000)
 STEPS = ("read", "train", "export", "prove")
@@ -28,7 +29,12 @@ LOOK_SECONDS = 1.0
 
 
 def measure(model: str, sizes: Sequence[Size], *, seed: int, json_file: Path | None = None) -> None:
-    """Measure one model at each size, in turn, and print the table; the rows of ``json_file`` are what was told."""
+    """Measure one model at each size, in turn, and print the table; the rows of ``json_file`` are what was told.
+
+    Raises:
+        Failure: ``json_file`` cannot be written; nothing is measured then.
+    """
+    try_to_write(*filter(None, (json_file,)))
     results = []
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="triptych-scale-") as folder:

@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -61,7 +61,7 @@ def _run(model: str, folder: Path, seed: int) -> None:
     config = MODELS[model].recipes[recipe]
     origin = Origin(model=model, recipe=recipe, config=config, seed=seed, data="generated")
     with _step("train"):
-        trained = pipeline.train(origin, interactions)
+        ((_, trained),) = pipeline.train_each([origin], interactions, during=nullcontext)
 
     def write(staging: Path) -> None:
         with _step("export"):

@@ -74,14 +74,15 @@ def prepare(folder: Path, *, config: Path | None = None) -> None:
 
     Raises:
         Failure: it is no folder, is full or cannot be written to, its highest version is the highest that there can be,
-            or a models.config that says which versions have to stay cannot be read.
-        OSError: it cannot be made.
+            or a models.config that says which versions have to stay cannot be read; or it cannot be made.
     """
     held(folder, config)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise Failure(f"{error.filename} is no folder, expected the folder of a model's versions") from None
+    except OSError as error:
+        raise Failure(f"{folder} cannot be made: {error.strerror}") from error
     with _staging(folder) as staging:
         _next(folder)
         try:

@@ -51,11 +51,13 @@ def measure(
     try_to_write(*filter(None, written))
     parts = (validation if validated else split)(interactions, protocol)
     html_report.check_user(parts, user)
-    every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
-    entries = _baselines(every, named, len(interactions.items))
     epochs = {
         (model, MODELS[model].named(name, one)): one for name, own in configs.items() for model, one in own.items()
     }
+    for (model, _), one in epochs.items():
+        forecast.check(model, one, parts.train, weighs=MODELS[model].weighs)
+    every = leaderboard.baselines(new_items=parts.new_items is not None) if baselines or named else []
+    entries = _baselines(every, named, len(interactions.items))
     entries += [leaderboard.entry(model, recipe, one) for (model, recipe), one in epochs.items()]
     runs = [
         _run(entry, parts, seed + more, users=users, config=epochs.get((entry.name, entry.recipe)))
@@ -116,7 +118,6 @@ def _run(entry: Entry, parts: Split, seed: int, *, users: int | None, config: An
     if config is None:
         say(label)
         return leaderboard.run(entry, parts, seed=seed, users=users)
-    forecast.check(entry.name, config, parts.train, weighs=MODELS[entry.name].weighs)
     with bar(label, pipeline.passes(config, parts.train)) as advance:
         return leaderboard.run(
             entry,

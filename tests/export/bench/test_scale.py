@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command import triptych
 
-from export.bench import generated
+from export.bench import generated, scale
 from export.bench.generated import Size
 from export.data import reading
 from export.data.source import Source
@@ -51,3 +52,20 @@ def test_one_size_goes_the_whole_way_and_is_told_step_by_step(tmp_path: Path) ->
     assert told["ndcg lightfm"] > 0
     assert told["ndcg popular"] > 0
     assert "lightfm: seconds on the clock" in done.stdout
+
+
+def test_a_file_that_cannot_be_written_is_told_before_anything_is_generated() -> None:
+    done = triptych("bench", "scale", "--rows", "3000", "--json", "/proc/none/told.json")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "triptych: /proc/none/told.json cannot be written: No such file or directory; nothing was trained\n"
+    )
+
+
+def test_a_size_that_would_take_the_last_of_the_memory_is_stopped_and_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(scale, "SPARE", 1e15)
+    monkeypatch.setattr(scale, "LOOK_SECONDS", 0.01)
+    told = scale.run("lightfm", tmp_path, seed=1)
+    assert told == {"stopped": "less than 1000000 GB of memory were left"}

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from command import triptych
 
+from export import forecast
+from export.data import reading
+from export.data.source import Source
+from export.models.registry import MODELS
 from export.publishing.publish import TRIAL
 from serving.client import Client
 
@@ -72,6 +76,37 @@ def test_a_folder_that_takes_no_version_is_told_before_the_training(ratings, tmp
     assert done.returncode == 1
     assert done.stderr.endswith(f"\ntriptych: {tmp_path / 'lightfm'} {sentence}")
     assert "training" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_told_with_its_path(ratings) -> None:
+    done = triptych("train", "lightfm", "--data", ratings, "--models", "/proc/none")
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (
+        1,
+        "triptych: /proc/none/lightfm cannot be made: No such file or directory",
+    )
+
+
+@pytest.fixture
+def memory_for_lightfm_alone(ratings, monkeypatch, tmp_path) -> None:
+    """As much memory as LightFM is told to take and a little more, which wide_deep is told to exceed."""
+    data = reading.read(Source(data=(str(ratings),)))
+    small, large = (
+        forecast.needs(MODELS[name].recipes["tuned"], rows=len(data), users=len(data.users), items=len(data.items))
+        for name in ("lightfm", "wide_deep")
+    )
+    (tmp_path / "meminfo").write_text(f"MemAvailable: {(small + large) / 2048:.0f} kB\n")
+    monkeypatch.setattr(forecast, "MEMORY", (tmp_path / "meminfo", *[tmp_path / "none"] * 3))
+
+
+@pytest.mark.usefixtures("memory_for_lightfm_alone")
+def test_a_model_that_does_not_fit_is_refused_before_any_is_trained(ratings, tmp_path) -> None:
+    models = ("lightfm", "wide_deep", "--data", ratings)
+    for done in (triptych("train", *models, "--models", tmp_path / "models"), triptych("evaluate", *models)):
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("triptych: wide_deep: ")
+        assert "training" not in done.stderr
+        assert "seed 42" not in done.stderr
+    assert list((tmp_path / "models" / "lightfm").iterdir()) == []
 
 
 def little_room() -> None:
