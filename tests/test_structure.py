@@ -184,6 +184,27 @@ def test_every_folder_says_what_may_live_there() -> None:
     assert [folder for folder in sorted(folders) if f"{folder}/__init__" not in MODULES] == []
 
 
+@pytest.mark.parametrize(
+    "room", sorted({Path(module).parent.as_posix() for module in MODULES if module.count("/") > 1})
+)
+def test_a_room_says_what_it_uses(room: str) -> None:
+    used = {other for module in MODULES if Path(module).parent == Path(room) for other in ours(module)}
+    used = {other if floor(other) == "serving" else floor(other) for other in used}
+    own = f"{Path(room).parent}."
+    names = sorted(name.replace("/", ".").removeprefix(own) for name in used - {room, "export/__init__"})
+    said = " ".join((ast.get_docstring(tree(f"{room}/__init__")) or "").split()).rpartition("Uses ")[2]
+    if said != "any room below.":
+        assert set(said.removesuffix(".").split(", ")) == set(names or ["nothing of ours"]), f"Uses {', '.join(names)}."
+
+
+@pytest.mark.parametrize("package", ["export", "serving"])
+def test_the_map_shows_every_place_in_its_order(package: str) -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    drawn = re.findall(r"(\w+)(?:/|\.py) ", page.partition(f"subgraph {package}[")[2].partition("\n  end\n")[0])
+    places = [place.split("/")[1] for place in ORDER if place.startswith(f"{package}/") and "__init__" not in place]
+    assert drawn[: len(places)] == places
+
+
 def test_the_tests_lie_in_the_folders_of_what_they_hold() -> None:
     folders = {path.parent.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
     assert sorted(folder for folder in folders if not (ROOT / folder).is_dir()) == []

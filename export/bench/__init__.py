@@ -1,1 +1,4 @@
-"""Measure the index, and the whole way on generated data; may use every room but the commands."""
+"""Measure the index, and the whole way on generated data.
+
+Uses any room below.
+"""

@@ -1,1 +1,4 @@
-"""A version for everyone at once: all lists and all vectors as files; uses serving's client, publishing and below."""
+"""A version for everyone at once: all lists and all vectors as files.
+
+Uses graph, progress, serving.client, serving.errors, serving.version.
+"""

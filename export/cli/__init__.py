@@ -1,4 +1,7 @@
-"""The commands that need TensorFlow, and the `triptych` program; may use every room of export and serving."""
+"""The commands that need TensorFlow, and the `triptych` program.
+
+Uses any room below.
+"""
 
 from export.cli.commands import main
 

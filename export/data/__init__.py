@@ -1,1 +1,4 @@
-"""Interactions and where they come from: MovieLens, its mirror, files of one's own; uses progress only."""
+"""Interactions and where they come from: MovieLens, its mirror, files of one's own.
+
+Uses locks, progress, serving.errors.
+"""

@@ -1,1 +1,4 @@
-"""What is asked in serving: the query, the index, fold-in and the signatures over them; uses models' waist and data."""
+"""What is asked in serving: the query, the index, fold-in and the signatures over them.
+
+Uses data, waist, serving.contract.
+"""

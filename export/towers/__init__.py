@@ -1,1 +1,4 @@
-"""How the two TFRS models are built and trained: towers, losses, histories, the wide part; uses waist and data."""
+"""How the two TFRS models are built and trained: towers, losses, histories, the wide part.
+
+Uses data, waist, serving.contract, serving.errors.
+"""

@@ -1,1 +1,4 @@
-"""Bring your own vectors: what was trained elsewhere, published like a model of ours; uses the pipeline and below."""
+"""Bring your own vectors: what was trained elsewhere, published like a model of ours.
+
+Uses data, pipeline, publishing, waist, serving.errors.
+"""

@@ -1,1 +1,4 @@
-"""What every model hands over and all that comes after it knows of a model; uses only data."""
+"""What every model hands over and all that comes after it knows of a model.
+
+Uses data, serving.contract, serving.errors.
+"""

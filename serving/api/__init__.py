@@ -1,1 +1,4 @@
-"""TensorFlow Serving's REST and gRPC APIs over a repository; uses json, repository, http and wire."""
+"""TensorFlow Serving's REST and gRPC APIs over a repository.
+
+Uses engines, http, json, printable, proto, repository, version, wire.
+"""

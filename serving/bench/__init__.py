@@ -1,1 +1,4 @@
-"""Load on any server that speaks TensorFlow Serving, and what it gave; uses client."""
+"""Load on any server that speaks TensorFlow Serving, and what it gave.
+
+Uses client, contract, errors.
+"""

@@ -1,4 +1,7 @@
-"""The commands that need no TensorFlow; may use every room of serving."""
+"""The commands that need no TensorFlow.
+
+Uses any room below.
+"""
 
 from serving.cli.commands import app, bench
 

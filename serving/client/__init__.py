@@ -1,4 +1,7 @@
-"""Ask anything that speaks TensorFlow Serving, or a version's twin; uses engines and wire."""
+"""Ask anything that speaks TensorFlow Serving, or a version's twin.
+
+Uses contract, engines, errors, proto, wire.
+"""
 
 from serving.client.client import Client, Ranked, ServerError
 

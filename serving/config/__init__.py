@@ -1,1 +1,4 @@
-"""TensorFlow Serving's configuration files: written, read, labels moved; uses client, repository, version, proto."""
+"""TensorFlow Serving's configuration files: written, read, labels moved.
+
+Uses client, errors, proto, repository, version.
+"""

@@ -1,1 +1,4 @@
-"""Run one version, on ONNX Runtime or TensorFlow, one request or a batch; uses version and wire."""
+"""Run one version, on ONNX Runtime or TensorFlow, one request or a batch.
+
+Uses contract, errors, installed, version, wire.
+"""

@@ -1,1 +1,4 @@
-"""The page on which people try models: a small process that asks a server; uses client, version and contract."""
+"""The page on which people try models: a small process that asks a server.
+
+Uses client, contract, errors, installed, repository, version.
+"""

@@ -1,1 +1,4 @@
-"""HTTP/1.1: connections with limits; uses nothing of ours."""
+"""HTTP/1.1: connections with limits.
+
+Uses nothing of ours.
+"""

@@ -1,1 +1,4 @@
-"""TensorFlow Serving's JSON: bodies to tensors and back, to the byte; uses engines' signatures and wire."""
+"""TensorFlow Serving's JSON: bodies to tensors and back, to the byte.
+
+Uses engines, proto, wire.
+"""

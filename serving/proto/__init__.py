@@ -5,4 +5,6 @@ small. Same field names and numbers, so the same bytes; another package name, so
 loaded beside these. TensorFlow's own messages come from the `tensorboard` wheel.
 
 After a change to a .proto file: `python -m serving.proto.generate`.
+
+Uses nothing of ours.
 """

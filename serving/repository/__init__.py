@@ -1,1 +1,4 @@
-"""What is loaded and what is to be: sources, snapshots, reloads; uses engines and version."""
+"""What is loaded and what is to be: sources, snapshots, reloads.
+
+Uses engines, errors, printable, proto, version, wire.
+"""

@@ -1,4 +1,7 @@
-"""One server process, or several on the same ports; uses api and all below."""
+"""One server process, or several on the same ports.
+
+Uses api, engines, errors, hosting, http, printable, repository, version.
+"""
 
 from serving.server.server import Config, Ready, serve
 

@@ -1,1 +1,4 @@
-"""Read a version folder without running it; uses wire, proto and the contract."""
+"""Read a version folder without running it.
+
+Uses contract, errors, proto.
+"""

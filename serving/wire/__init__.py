@@ -1,1 +1,4 @@
-"""Tensors and status codes as they go over the wire; uses proto."""
+"""Tensors and status codes as they go over the wire.
+
+Uses nothing of ours.
+"""
