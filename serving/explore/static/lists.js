@@ -7,6 +7,16 @@ import { $, make } from "./elements.js";
 import { drawRequest } from "./request.js";
 import { chosen, state } from "./state.js";
 
+const OURS = ["two_tower", "wide_deep", "lightfm"];
+const FURTHER = 3;
+
+/** Colour a section as its model: ours by name, as in the report; others by their order among themselves. */
+function colour(section, name) {
+  const others = state.models.map((model) => model.name).filter((each) => !OURS.includes(each));
+  const own = OURS.includes(name) ? `of-${name}` : `further-${others.indexOf(name) % FURTHER}`;
+  section.style.setProperty("--bar", `var(--${own})`);
+}
+
 export function drawLists(asked, answers) {
   const lists = answers.map((answer) => (answer.prediction ? ranking(answer.prediction) : []));
   const counts = new Map();
@@ -35,7 +45,7 @@ function inCommon(lists, counts) {
 function drawModel(model, place, asked, answer, list, counts) {
   const heading = make("h2", { id: `model-${place}` }, model.name);
   const section = make("section", { class: "model", "aria-labelledby": heading.id }, heading);
-  section.style.setProperty("--bar", `var(--bar-${place % 4})`);
+  colour(section, model.name);
   const recipe = model.manifest?.recipe;
   const facts = [model.version && `version ${model.version}`, recipe && `recipe ${recipe}`, answer.ms && `answered in ${milliseconds(answer.ms)}`];
   section.append(make("p", { class: "facts" }, facts.filter(Boolean).join(" · ")));
@@ -84,7 +94,7 @@ async function showNeighbours(item) {
   const answers = await Promise.all(state.models.map((model) => predict(model, asked)));
   columns.replaceChildren(...answers.map((answer, place) => {
     const section = make("section", {}, make("h3", {}, state.models[place].name), make("hr", {}));
-    section.style.setProperty("--bar", `var(--bar-${place % 4})`);
+    colour(section, state.models[place].name);
     const list = answer.prediction ? ranking(answer.prediction) : [];
     section.append(list.length ? drawList(list) : make("p", { class: "told" }, answer.words ?? "Nothing: it does not know this item."));
     return section;

@@ -17,11 +17,14 @@ from browser import chromium, picture
 from live import explore, live
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from export.quality.plots import COLOURS, FURTHER
 from serving.client import Client
 from serving.contract import MANIFEST
 
 TAGS = ("genre:Western", "genre:Comedy")
 MODELS = ("two_tower", "wide_deep", "lightfm")
+EDGES = "found => found.map((each) => getComputedStyle(each).borderTopColor)"
+BACKGROUNDS = "found => found.map((each) => getComputedStyle(each).backgroundColor)"
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 
 
@@ -73,6 +76,17 @@ def written(scores: Sequence[float]) -> list[str]:
     return [str(Decimal(score).quantize(digits, ROUND_HALF_UP)) for score in scores]
 
 
+def colours(shown: Locator) -> set[str]:
+    """Read the colours that tell a model off a part of the page: of the edge above a list, and of bars."""
+    edges = shown.and_(shown.page.locator(".model")).evaluate_all(EDGES)
+    return {*edges, *shown.locator(".bar, hr").evaluate_all(BACKGROUNDS)}
+
+
+def rgb(colour: str) -> str:
+    """Write ``#rrggbb`` as a browser computes it."""
+    return "rgb({}, {}, {})".format(*bytes.fromhex(colour.removeprefix("#")))
+
+
 def accessible(page: Page) -> None:
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
@@ -90,6 +104,28 @@ def test_a_user_gets_the_lists_of_all_models_side_by_side_unseen_items_only(page
     page.emulate_media(color_scheme="dark")
     accessible(page)
     picture(page, "user-dark")
+
+
+def test_a_model_has_its_colour_of_the_report_whichever_others_are_shown(page, page_at, browser, server):
+    open_for(page, page_at)
+    wanted = {model: {rgb(colour)} for model, colour in (COLOURS | {"foreign": FURTHER}).items()}
+    assert {model: colours(section(page, model)) for model in (*MODELS, "foreign")} == wanted
+    with explore("--url", server, "--model", "lightfm") as (_, address), browser.new_page() as alone:
+        open_for(alone, address)
+        assert colours(section(alone, "lightfm")) == wanted["lightfm"]
+        section(alone, "lightfm").locator(".title").first.click()
+        expect(alone.get_by_role("dialog").locator(".bar")).not_to_have_count(0)
+        assert colours(alone.get_by_role("dialog")) == wanted["lightfm"]
+
+
+def test_models_of_somebody_else_are_told_apart_from_ours_and_each_other(browser, server):
+    names = (*MODELS, "one", "another", "a third")
+    given = [argument for name in names for argument in ("--model", name)]
+    with explore("--url", server, *given) as (_, address), browser.new_page() as page:
+        open_for(page, address)
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            assert len(set().union(*(colours(section(page, name)) for name in names))) == len(names)
 
 
 def test_what_lists_have_in_common_is_marked_and_counted(page, page_at):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ import psutil
 import pytest
 from live import explore
 
+from export.quality.plots import COLOURS, FURTHER
 from serving.contract import MANIFEST
 from serving.explore import own_server
 from serving.explore.page import STATIC, Explorer
@@ -84,6 +86,13 @@ def test_each_file_of_the_page_is_served_as_what_it_is(page_at):
         status, headers, body = ask(page_at, path)
         assert (status, headers["Content-Type"]) == (200, f"{kinds[Path(file.name).suffix]}; charset=utf-8"), path
         assert body == file.read_bytes()
+
+
+def test_the_colours_of_the_page_are_those_of_the_report():
+    light = (files("serving.explore") / "static" / "explore.css").read_text().partition("@media")[0]
+    own = dict(re.findall(r"--of-(\w+): (#\w{6});", light))
+    assert own == COLOURS
+    assert f"--further-0: {FURTHER};" in light
 
 
 def test_a_body_that_is_too_large_is_refused_unread(page_at):
