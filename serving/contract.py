@@ -83,7 +83,11 @@ SINCE = {"recommend_within": 2}
 
 
 def signatures(version: object) -> dict[str, Signature]:
-    """Return the signatures that a version of the contract asks for: today's, where it is none of ``VERSIONS``."""
+    """Return the signatures that a version of the contract asks for: today's, where it is none of ``VERSIONS``.
+
+    >>> [name for name in signatures(2) if name not in signatures(1)]
+    ['recommend_within']
+    """
     number = version if isinstance(version, int) and version in VERSIONS else VERSION
     return {name: signature for name, signature in SIGNATURES.items() if SINCE.get(name, 1) <= number}
 

@@ -14,13 +14,21 @@ _JOINERS = "\u200c\u200d"
 
 
 def printable(text: object) -> str:
-    r"""Return a text with each character that does not show, a space apart, as its escape: `\n`, `\x1b`, `\u202e`."""
+    r"""Return a text with each character that does not show, a space apart, as its escape: `\n`, `\x1b`, `\u202e`.
+
+    >>> print(printable("Fargo\n(1996)\u202e"))
+    Fargo\n(1996)\u202e
+    """
     line = str(text)
     return line if line.isprintable() else "".join(map(_shown, line))
 
 
 def word(text: object) -> str:
-    r"""Return a text as one word, `\x20` for a space: a name in a log line cannot pass for the line's next field."""
+    r"""Return a text as one word, `\x20` for a space: a name in a log line cannot pass for the line's next field.
+
+    >>> print(word("Fargo (1996)\n"))
+    Fargo\x20(1996)\n
+    """
     return "".join(r"\x20" if char.isspace() and char.isprintable() else char for char in printable(text))
 
 

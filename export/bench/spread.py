@@ -33,7 +33,11 @@ BLOCK = 65_536
 
 
 def gaussian(items: int) -> Factorized:
-    """Draw every component by itself; no item has a bias."""
+    """Draw every component by itself; no item has a bias.
+
+    >>> gaussian(1000).vectors.shape
+    (1000, 64)
+    """
     rng = np.random.default_rng(SEED)
     vectors = rng.standard_normal((items, COMPONENTS), dtype=np.float32)
     return _model(rng.standard_normal((USERS, COMPONENTS), dtype=np.float32), vectors, np.zeros(items, np.float32))

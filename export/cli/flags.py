@@ -60,6 +60,9 @@ def those_given(models: Sequence[str], flags: dict[str, Any]) -> dict[str, Any]:
 def configure(name: str, recipe: str | None, values: dict[str, Any]) -> Config:
     """Take a model's recipe, None for its own default, and put over it which of the values are its hyper-parameters.
 
+    >>> configure("two_tower", "tutorial", {"epochs": "3"}).epochs
+    3
+
     Raises:
         Failure: no such recipe, or a value out of bounds.
     """

@@ -59,7 +59,11 @@ def is_parquet(path: Path) -> bool:
 
 
 def known(path: Path) -> bool:
-    """Tell whether a file can be read, by its suffix; ``ratings.gz`` is taken for text."""
+    """Tell whether a file can be read, by its suffix; ``ratings.gz`` is taken for text.
+
+    >>> [known(Path(name)) for name in ("ratings.csv.gz", "ratings.gz", "ratings.xlsx")]
+    [True, True, False]
+    """
     suffix = path.suffix.lower()
     inner = Path(path.stem).suffix.lower() if suffix in COMPRESSED else suffix
     return suffix in PARQUET or inner in TEXT or (suffix in COMPRESSED and not inner)

@@ -95,6 +95,10 @@ class Ids:
 def index(words: list[str], codes: npt.NDArray[np.int32], kept: Bools | slice) -> tuple[Names, Ints]:
     """Sort `[m]` ids, of which some may be equal, and renumber those of `[n]` rows that are kept.
 
+    >>> names, places = index(["b", "a", "c"], np.array([0, 1, 0], np.int32), slice(None))
+    >>> names.tolist(), places.tolist()
+    (['a', 'b'], [1, 0, 1])
+
     Returns:
         `[k]` ids that are met, each once, and the place among them of each row that is kept.
     """

@@ -118,6 +118,9 @@ def bucketed(values: Floats) -> list[str]:
 def chosen(name: str, min_rating: float | None, likes: Sequence[Bools], *, weighed: bool = False) -> Bools | slice:
     """Choose the rows that count, given in pieces whether a rating is high enough, and say what is left out.
 
+    >>> chosen("ratings.csv", None, [], weighed=True)
+    slice(None, None, None)
+
     Raises:
         Failure: nothing is left.
     """

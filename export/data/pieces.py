@@ -73,6 +73,9 @@ def shown(cell: Any) -> str:
 def place(path: Path, names: list[str], wanted: Mapping[str, str], required: Iterable[str]) -> dict[str, int]:
     """Find the columns that are wanted (ours -> theirs) among the names of a file: ours -> place, from 0.
 
+    >>> place(Path("r.csv"), ["userId", "film"], {"user_id": "userId", "item": "film"}, ["user_id", "item"])
+    {'user_id': 0, 'item': 1}
+
     Raises:
         Failure: a required one is not there, or a wanted one is there twice.
     """

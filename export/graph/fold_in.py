@@ -57,7 +57,11 @@ def whitening(columns: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 
 def fold_in(liked: tf.Tensor, whitening: tf.Tensor) -> tf.Tensor:
-    """Fit `[b, c]` queries to `[b, m, c]` liked items, zero vectors standing for none."""
+    """Fit `[b, c]` queries to `[b, m, c]` liked items, zero vectors standing for none.
+
+    >>> fold_in(tf.zeros([1, 2, 3]), tf.eye(3, dtype=tf.float64)).numpy().tolist()
+    [[0.0, 0.0, 0.0]]
+    """
     # Flat, for ONNX Runtime's sake: it fuses a transposition, a cast and a product that follow each other into one
     # node that crashes it (onnxruntime issue 28392), and `liked` comes out of a transposition.
     flat = tf.cast(tf.reshape(liked, [-1, liked.shape[2]]), tf.float64)

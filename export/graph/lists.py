@@ -44,7 +44,11 @@ class Lists(tf.Module):
 
 
 def cells(columns: tf.Tensor) -> tf.Tensor:
-    """Pair `[b, m]` columns with their rows, to scatter by: `[b, m, 2]`."""
+    """Pair `[b, m]` columns with their rows, to scatter by: `[b, m, 2]`.
+
+    >>> cells(tf.constant([[5, 7]])).numpy().tolist()
+    [[[0, 5], [0, 7]]]
+    """
     rows = tf.expand_dims(tf.range(tf.shape(columns)[0]), 1) + tf.zeros_like(columns)
     return tf.stack([rows, columns], axis=2)
 
@@ -91,13 +95,21 @@ class Limit:
 
 
 def chosen(columns: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """Take from `[b, m]` columns those in `[b, k]` places of their rows: `[b, k]`."""
+    """Take from `[b, m]` columns those in `[b, k]` places of their rows: `[b, k]`.
+
+    >>> chosen(tf.constant([[5, 7, 9]]), tf.constant([[2, 0]])).numpy().tolist()
+    [[9, 5]]
+    """
     rows = tf.expand_dims(tf.range(tf.shape(columns)[0]), 1)
     return tf.gather(tf.reshape(columns, [-1]), rows * tf.shape(columns)[1] + places)
 
 
 def without(scores: tf.Tensor, left_out: tf.Tensor) -> tf.Tensor:
-    """Lower in `[b, columns]` scores the `[b, m]` columns that are left out."""
+    """Lower in `[b, columns]` scores the `[b, m]` columns that are left out.
+
+    >>> (without(tf.constant([[0.5, 0.1]]), tf.constant([[0]])) > LOWEST).numpy().tolist()
+    [[False, True]]
+    """
     return tf.tensor_scatter_nd_update(scores, cells(left_out), tf.fill(tf.shape(left_out), LOWEST))
 
 
@@ -106,6 +118,9 @@ def distinct(columns: tf.Tensor, *, padding: int) -> tf.Tensor:
 
     m is the most that a row keeps, and the end of every row is padding: whatever n is, what is gathered for these
     columns is no wider than what is known and distinct.
+
+    >>> distinct(tf.constant([[7, 5, 7]]), padding=9).numpy().tolist()
+    [[5, 7, 9]]
     """
     end = tf.fill([tf.shape(columns)[0], 1], padding)
     columns = ascending(tf.concat([columns, end], axis=1), tf.shape(columns)[1] + 1)
@@ -116,5 +131,9 @@ def distinct(columns: tf.Tensor, *, padding: int) -> tf.Tensor:
 
 
 def ascending(columns: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
-    """Sort `[b, n]` columns and keep the first ``width`` of each row."""
+    """Sort `[b, n]` columns and keep the first ``width`` of each row.
+
+    >>> ascending(tf.constant([[7, 5, 9]]), tf.constant(2)).numpy().tolist()
+    [[5, 7]]
+    """
     return -tf.math.top_k(-columns, width).values

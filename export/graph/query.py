@@ -45,19 +45,31 @@ def table(user_vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def with_bias(vector: tf.Tensor) -> tf.Tensor:
-    """Complete `[b, d]` user vectors to `[b, d + 2]` queries that add the item's bias."""
+    """Complete `[b, d]` user vectors to `[b, d + 2]` queries that add the item's bias.
+
+    >>> with_bias(tf.constant([[0.5]])).numpy().tolist()
+    [[0.5, 1.0, 0.0]]
+    """
     one = tf.ones_like(vector[:, :1])
     return tf.concat([vector, one, tf.zeros_like(one)], axis=1)
 
 
 def popular_unless(known: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
-    """Keep `[b, d + 2]` queries where `[b]` known, and ask for popularity elsewhere."""
+    """Keep `[b, d + 2]` queries where `[b]` known, and ask for popularity elsewhere.
+
+    >>> popular_unless(tf.constant([False]), tf.constant([[0.5, 1.0, 0.0]])).numpy().tolist()
+    [[0.0, 0.0, 1.0]]
+    """
     popular = tf.one_hot(query.shape[1] - 1, query.shape[1])
     return tf.where(tf.expand_dims(known, 1), query, popular)
 
 
 def nothing_unless(somebody: tf.Tensor, output: tf.Tensor) -> tf.Tensor:
-    """Keep the rows of `[b]` or `[b, k]` items or scores where `[b]` somebody, and empty the others."""
+    """Keep the rows of `[b]` or `[b, k]` items or scores where `[b]` somebody, and empty the others.
+
+    >>> nothing_unless(tf.constant([True, False]), tf.constant(["Heat", "Fargo"])).numpy().tolist()
+    [b'Heat', b'']
+    """
     held = tf.expand_dims(somebody, 1) if output.shape.rank == 2 else somebody
     return tf.where(held, output, PADDING if output.dtype == tf.string else LOWEST)
 

@@ -64,7 +64,11 @@ def requests(interactions: Interactions) -> Iterator[tuple[str, Arrays]]:
 
 
 def difference(expected: Arrays, found: Arrays) -> str | None:
-    """Say where two answers differ, or None where they agree."""
+    """Say where two answers differ, or None where they agree.
+
+    >>> difference({"known": np.array([True])}, {})
+    "outputs [], expected ['known']"
+    """
     if set(expected) != set(found):
         return f"outputs {sorted(found)}, expected {sorted(expected)}"
     for name, right in expected.items():

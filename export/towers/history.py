@@ -99,6 +99,10 @@ class HistoryTower(tf.keras.Model):
 
 
 def cells(items: tf.Tensor, where: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """List the rows and the items of `[b, m]` items at the places of a `[b, m]` mask, row by row: twice `[n]` int32."""
+    """List the rows and the items of `[b, m]` items at the places of a `[b, m]` mask, row by row: twice `[n]` int32.
+
+    >>> [each.numpy().tolist() for each in cells(tf.constant([[5, 7]]), tf.constant([[False, True]]))]
+    [[0], [7]]
+    """
     places = tf.where(where)
     return tf.cast(places[:, 0], tf.int32), tf.gather_nd(items, places)

@@ -15,7 +15,11 @@ HALF_LIFE = "days after which an interaction weighs half, counted back from the 
 def hyper(
     default: Any, text: str, *, least: float | None = None, below: float | None = None, among: tuple[str, ...] = ()
 ) -> Any:
-    """Declare a hyper-parameter: its default, what it is, and its bounds or the values it may have."""
+    """Declare a hyper-parameter: its default, what it is, and its bounds or the values it may have.
+
+    >>> hyper(64, "components of the embeddings", least=1).metadata["least"]
+    1
+    """
     return field(default=default, metadata={"help": text, "least": least, "below": below, "among": among})
 
 

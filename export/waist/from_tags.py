@@ -48,7 +48,11 @@ def complete(model: Factorized, interactions: Interactions) -> Factorized:
 
 
 def from_tags(tags: Tags, met: Bools, vectors: Floats) -> Floats:
-    """Replace those of `[n, d]` vectors that are not met and have tags by what the tags of the others say."""
+    """Replace those of `[n, d]` vectors that are not met and have tags by what the tags of the others say.
+
+    >>> from_tags([["a"], ["a"]], np.array([True, False]), np.array([[1.0], [0.0]])).tolist()
+    [[1.0], [1.0]]
+    """
     tagged = np.array([bool(own) for own in tags], np.bool_)
     new, like = tagged & ~met, tagged & met
     if not new.any() or not like.any():

@@ -62,6 +62,9 @@ def in_api(target: bytes) -> bool:
 def route(method: bytes, target: bytes) -> Route:
     """Return where a request of the API leads; ``target`` is the path with its query, which becomes part of a name.
 
+    >>> route(b"GET", b"/v1/models/als/versions/7").version
+    7
+
     Raises:
         Refusal: nowhere; without a word where the version is too large a number, as TensorFlow Serving has it.
     """

@@ -34,7 +34,11 @@ def ids(values: Ids) -> list[str]:
 
 
 def lists(rows: Iterable[Ids]) -> list[list[str]]:
-    """Return a list of ids for each row."""
+    """Return a list of ids for each row.
+
+    >>> lists([["a"], [1, "b"]])
+    [['a'], ['1', 'b']]
+    """
     each = "a list for each row"
     return [
         [_id(value) for value in _listed(row, expected=f"[[{_told(row)}], …], {each}")]
@@ -43,7 +47,11 @@ def lists(rows: Iterable[Ids]) -> list[list[str]]:
 
 
 def of_each(names: Ids | Iterable[Ids], count: int) -> list[list[str]]:
-    """Return a list for each of so many rows: the one list of ids that all of them share, or the lists given."""
+    """Return a list for each of so many rows: the one list of ids that all of them share, or the lists given.
+
+    >>> of_each(["a", "b"], 2)
+    [['a', 'b'], ['a', 'b']]
+    """
     given: list[Any] = _listed(names)
     if all(isinstance(name, str | bytes | Integral) for name in given):
         return [ids(given)] * count

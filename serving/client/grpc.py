@@ -96,7 +96,11 @@ class Grpc:
 
 
 def predict_request(target: Target, signature: str, inputs: Arrays) -> serving_pb2.PredictRequest:
-    """Write a request; strings may be text or bytes."""
+    """Write a request; strings may be text or bytes.
+
+    >>> predict_request(Target(model="als"), "recommend", {}).model_spec.signature_name
+    'recommend'
+    """
     request = serving_pb2.PredictRequest()
     request.model_spec.name = target.model
     request.model_spec.signature_name = signature

@@ -75,7 +75,11 @@ class Rest:
 
 
 def predict_path(target: Target) -> str:
-    """Return the path that a predict request is posted to."""
+    """Return the path that a predict request is posted to.
+
+    >>> predict_path(Target(model="als", label="stable"))
+    '/v1/models/als/labels/stable:predict'
+    """
     path = f"/v1/models/{quote(target.model, safe='')}"
     if target.version is not None:
         path += f"/versions/{target.version}"

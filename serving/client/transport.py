@@ -72,7 +72,11 @@ class Transport(Protocol):
 
 
 def array(values: object, dtype: str) -> npt.NDArray[Any]:
-    """Return `values` in one of the contract's dtypes, strings as str objects: "string" is no numpy name for them."""
+    """Return `values` in one of the contract's dtypes, strings as str objects: "string" is no numpy name for them.
+
+    >>> array(["42"], "string")
+    array(['42'], dtype=object)
+    """
     return np.array(values, dtype=object if dtype == "string" else dtype)
 
 
@@ -128,6 +132,9 @@ def split(server: str) -> SplitResult:
 def split_http(server: str) -> SplitResult:
     """Return the parts of a REST address.
 
+    >>> split_http("http://127.0.0.1:8501").port
+    8501
+
     Raises:
         Failure: it is none.
     """
@@ -161,17 +168,29 @@ def is_loopback(server: str) -> bool:
 
 
 def no_server(server: str) -> Failure:
-    """Return what to raise when no connection could be made."""
+    """Return what to raise when no connection could be made.
+
+    >>> print(no_server("grpc://127.0.0.1:8500"))
+    no server at grpc://127.0.0.1:8500: start one with `triptych serve`, or name another (--url, --grpc)
+    """
     return Failure(f"no server at {server}: start one with `triptych serve`, or name another (--url, --grpc)")
 
 
 def no_answer(server: str, timeout: float) -> Failure:
-    """Return what to raise when the connection was there and the answer did not come."""
+    """Return what to raise when the connection was there and the answer did not come.
+
+    >>> print(no_answer("grpc://127.0.0.1:8500", 2.5))
+    no answer from grpc://127.0.0.1:8500 within 2.5 s
+    """
     return Failure(f"no answer from {server} within {timeout:g} s")
 
 
 def no_contract(server: str, target: Target, signature: str) -> Failure:
-    """Return what to raise when the answer is not what the contract says."""
+    """Return what to raise when the answer is not what the contract says.
+
+    >>> print(str(no_contract("grpc://127.0.0.1:8500", Target(model="als"), "recommend")).partition(", ")[2])
+    expected item, score, known: see `triptych inspect`
+    """
     return Failure(
         f"{server} answered {signature} of {target.model} with something else than the contract's outputs, "
         f"expected {', '.join(contract.SIGNATURES[signature].outputs)}: see `triptych inspect`"

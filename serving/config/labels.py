@@ -35,7 +35,11 @@ def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
 
 
 def listed(model: ModelConfig, versions: Sequence[int]) -> set[int]:
-    """Return which of the versions that are there a server loads for this model."""
+    """Return which of the versions that are there a server loads for this model.
+
+    >>> listed(ModelConfig(), [6, 7])
+    {7}
+    """
     policy = model.model_version_policy
     if policy.WhichOneof("policy_choice") == "specific":
         return set(policy.specific.versions).intersection(versions)
@@ -43,7 +47,11 @@ def listed(model: ModelConfig, versions: Sequence[int]) -> set[int]:
 
 
 def moved(model: ModelConfig, changes: Mapping[str, int | None]) -> set[int]:
-    """Return the versions to which labels that there are would move; one that is new is not moved."""
+    """Return the versions to which labels that there are would move; one that is new is not moved.
+
+    >>> moved(ModelConfig(version_labels={"stable": 6}), {"stable": 7, "canary": 8})
+    {7}
+    """
     labels, wanted = model.version_labels, {label: to for label, to in changes.items() if to is not None}
     return {version for label, version in wanted.items() if labels.get(label, version) != version}
 
@@ -53,6 +61,9 @@ def unready(model: ModelConfig, changes: Mapping[str, int | None], versions: Seq
 
     A server checks labels before it loads what the same file asks for: a label that it knows moves only to a version
     that already answers, or it refuses the whole file, every time it reads it. A label that is new may go anywhere.
+
+    >>> unready(ModelConfig(version_labels={"stable": 6}), {"stable": 7}, [6, 7, 8])
+    [7]
     """
     return sorted(moved(model, changes) - listed(model, versions))
 

@@ -145,7 +145,11 @@ def most_rows(catalogue: int, elements: int) -> int:
 
 
 def cut(arrays: Mapping[str, Array], rows: slice) -> dict[str, Array]:
-    """Take some rows of every tensor."""
+    """Take some rows of every tensor.
+
+    >>> cut({"user": np.array(["a", "b", "c"])}, slice(1, 3))["user"].tolist()
+    ['b', 'c']
+    """
     return {name: array[rows] for name, array in arrays.items()}
 
 

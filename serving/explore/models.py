@@ -21,6 +21,9 @@ def names(folder: Path | None, given: tuple[str, ...]) -> tuple[str, ...]:
     """Choose which models to ask for: those given, else those of the folder, else ours; a server does not list its own.
 
     Ours come first and in their order, so that the columns of the page stand still.
+
+    >>> names(None, ("als", "bpr"))
+    ('als', 'bpr')
     """
     if given:
         return given

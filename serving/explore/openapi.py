@@ -22,7 +22,11 @@ _TYPES: dict[str, Json] = {
 
 
 def document(server: str = "http://127.0.0.1:8501") -> Json:
-    """Return the document, of a server at this address."""
+    """Return the document, of a server at this address.
+
+    >>> document("http://127.0.0.1:9501")["servers"]
+    [{'url': 'http://127.0.0.1:9501'}]
+    """
     which = {
         "": [],
         "/versions/{version}": [_parameter("version", "integer")],

@@ -39,6 +39,9 @@ class Platform:
 def find_platform(environment: Mapping[str, str], *, started_as_serve: bool) -> Platform | None:
     """Read the platform from the environment; None on a machine of one's own.
 
+    >>> find_platform({}, started_as_serve=False) is None
+    True
+
     Args:
         environment: the process's variables.
         started_as_serve: whether the image was started with the argument ``serve``, as SageMaker does.

@@ -63,7 +63,11 @@ def parse(body: bytes, stay: Callable[[], None] = rapidjson.stay) -> Object:
 
 
 def signature_name(document: Object) -> str:
-    """Return the signature a request names, "" for none."""
+    """Return the signature a request names, "" for none.
+
+    >>> signature_name(parse(b'{"signature_name": "recommend"}'))
+    'recommend'
+    """
     name = document.get(b"signature_name")
     if name is MISSING:
         return ""

@@ -80,7 +80,12 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
 
 def base64_value(value: Object) -> bytes:
-    """Return what a `{"b64": …}` object holds."""
+    """Return what a `{"b64": …}` object holds.
+
+    >>> from serving.json.rapidjson import parse
+    >>> base64_value(parse(b'{"b64": "SGVhdA=="}'))
+    b'Heat'
+    """
     if not is_base64(value):
         raise invalid(f"JSON Value: {render(value)} not formatted correctly for base64 data")
     text = value.members[0][1]

@@ -90,7 +90,11 @@ def inspect(folder: Path) -> Version:
 
 
 def differences(found: Mapping[str, Signature], expected: Mapping[str, Signature]) -> list[str]:
-    """Say what of `expected` is missing, different or exceeded in `found`; further signatures are no difference."""
+    """Say what of `expected` is missing, different or exceeded in `found`; further signatures are no difference.
+
+    >>> differences({}, contract.SIGNATURES)[0]
+    'there is no signature serving_default'
+    """
     told = [f"there is no signature {name}" for name in expected if name not in found]
     for name in (name for name in expected if name in found):
         for side in ("inputs", "outputs"):
@@ -117,7 +121,11 @@ def as_json(version: Version) -> dict[str, Any]:
 
 
 def describe(tensor: Tensor) -> str:
-    """Write a tensor's dtype and shape: ``string[?, 10]``."""
+    """Write a tensor's dtype and shape: ``string[?, 10]``.
+
+    >>> describe(Tensor(dtype="string", shape=(None, 10)))
+    'string[?, 10]'
+    """
     return f"{tensor.dtype}[{', '.join('?' if size is None else str(size) for size in tensor.shape)}]"
 
 

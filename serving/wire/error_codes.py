@@ -62,5 +62,9 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault of the pr
 
 
 def invalid(message: str) -> Refusal:
-    """Build the commonest refusal: INVALID_ARGUMENT."""
+    """Build the commonest refusal: INVALID_ARGUMENT.
+
+    >>> invalid("no such input").code.name
+    'INVALID_ARGUMENT'
+    """
     return Refusal(Code.INVALID_ARGUMENT, message)
