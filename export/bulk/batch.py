@@ -88,6 +88,8 @@ def _begin(parts: Path, job: Job, users: Sequence[str]) -> None:
     if file.exists() and file.read_text(encoding="utf-8") == text:
         say(f"going on with {len(list(parts.glob('*.parquet')))} blocks that an earlier run has left in {parts}")
         return
+    if parts.is_dir() and not file.exists() and any(parts.iterdir()):
+        raise Failure(f"{parts} is where blocks would lie and holds something else: move it, or name another --out")
     shutil.rmtree(parts, ignore_errors=True)
     parts.mkdir(parents=True)
     file.write_text(text, encoding="utf-8")

@@ -160,6 +160,17 @@ def test_what_cannot_be_done_is_told_in_one_sentence(
     assert not (tmp_path / "x").exists()
 
 
+def test_a_folder_that_no_earlier_run_has_left_is_not_touched(version: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "lists.parquet.parts" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    done = triptych("batch", version, "--out", tmp_path / "lists.parquet")
+    assert (done.returncode, mine.read_text()) == (1, "precious")
+    assert done.stderr == (
+        f"triptych: {mine.parent} is where blocks would lie and holds something else: move it, or name another --out\n"
+    )
+
+
 def test_names_that_are_broken_are_refused(version: Path, tmp_path: Path) -> None:
     for text in ("", "[]", '{"users": [1], "items": [], "tags": []}', "[" * 100_000):
         (version / "assets.extra" / "names.json").write_text(text)
