@@ -69,7 +69,7 @@ class Ids:
         codes = np.concatenate([np.asarray(chunk.indices) for chunk in column.chunks])
         text = any(piece.text for piece in self._pieces)
         if text and any("." in word for word in words) and all(map(NUMBER.fullmatch, words)):
-            whole = [_whole(float(word)) for word in words]
+            whole = [_whole(Decimal(word)) for word in words]  # a float would take two large numbers for one
             self._refuse_fraction([word is None for word in whole], codes)
             words = whole
         return words, codes

@@ -26,12 +26,12 @@ class LightFMConfig(Config):
     components: int = hyper(64, "components of the user and item embeddings", least=1)
     epochs: int = hyper(10, "passes over the interactions", least=1)
     learning_rate: float = hyper(0.05, "initial step size of Adagrad", least=0.0)
-    max_sampled: int = hyper(10, "negatives tried for each positive by WARP", least=1)
+    max_sampled: int = hyper(10, "negatives tried for each positive by WARP", least=1, below=2**31)
     user_alpha: float = hyper(0.0, "L2 penalty on the users' embeddings", least=0.0)
     features: float = hyper(0.0, "weight of genre, year, age … beside the identity; 0: identity only", least=0.0)
     half_life: float = hyper(0.0, HALF_LIFE, least=0.0)
     steps: int = hyper(100_000_000, "most steps of the training: passes that would exceed them are left out", least=1)
-    threads: int = hyper(1, "threads; more than one never repeats exactly", least=1)
+    threads: int = hyper(1, "threads; more than one never repeats exactly", least=1, below=1025)
 
 
 def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_epoch: OnEpoch) -> Factorized:

@@ -5,6 +5,7 @@ Flags, manifest and tables come from these fields, and ``triptych train --help``
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -29,7 +30,7 @@ class Config:
 
     Raises:
         TypeError: a field is declared without ``hyper``.
-        ValueError: a field is outside its bounds; the message names field, value and bound.
+        ValueError: a field is outside its bounds, or infinite; the message names field, value and bound.
     """
 
     def __post_init__(self) -> None:
@@ -40,6 +41,8 @@ class Config:
             if (least is not None and not value >= least) or (below is not None and not value < below):
                 bound = f"at least {least}" if below is None else f"at least {least} and below {below}"
                 raise ValueError(f"{spec.name} is {value}, expected {bound}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"{spec.name} is {value}, expected a finite number")
             if spec.metadata["among"] and value not in spec.metadata["among"]:
                 raise ValueError(f"{spec.name} is {value!r}, expected {' or '.join(spec.metadata['among'])}")
 

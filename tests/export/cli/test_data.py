@@ -60,6 +60,10 @@ READ = {
     "ids stay as they are written": ("user_id,item\n007,a\n7,A\n", ["2 users: '007', '7'", "2 items: 'A', 'a'"]),
     "a NUL within is part of an id": ("user_id,item\n1,x\0y\n1,x\n", [r"2 items: 'x', 'x\x00y'"]),
     "whole floats are whole numbers": ("user_id,item\n1.0,a\n2.0,b\n1.1e+16,b\n", ["3 users: '1', '11000000000000000', '2'"]),
+    "whole numbers are exact beyond what floats hold": (
+        "user_id,item\n9007199254740993,1\n9007199254740992,2\n1.0,3\n",
+        ["3 users: '1', '9007199254740992', '9007199254740993'"],
+    ),
     "a point among names is a name's": ("user_id,item\n1,2.0\n1,Film\n", ["2 items: '2.0', 'Film'"]),
     "CRLF and a byte order mark": ("\ufeffuser_id,item\r\n1,a\r\n", ["1 users: '1'", "1 items: 'a'"]),
     "quotes, commas and line breaks outside of ids": ('user_id,note,item\n1,"x\ny","a, ""b"""\n', ["1 items: 'a, \"b\"'"]),
@@ -371,6 +375,7 @@ def test_a_half_life_that_cannot_be_meant_is_told_before_the_training(tmp_path: 
     path = text(tmp_path, "user_id,item\n" + "".join(f"{n % 9},{n % 7}\n" for n in range(60)))
     name = command[1]
     assert run(*command, "--half-life", "-1") == (1, f"{name}: half_life is -1.0, expected at least 0.0")
+    assert run(*command, "--half-life", "inf") == (1, f"{name}: half_life is inf, expected a finite number")
     code, out = run(*command, "--data", str(path), "--half-life", "90")
     assert code == 1
     assert f"{name}: half_life 90 weighs interactions by their age, and the data has no timestamps" in out
@@ -728,3 +733,11 @@ def test_a_title_that_is_missing_is_refused(tmp_path: Path) -> None:
 def test_movielens_takes_no_tags_from_files(flag: str) -> None:
     code, out = run("data", "--data", "100k", flag, "x.csv")
     assert (code, out) == (1, f"{flag} is for files of your own, and 100k is none: MovieLens has its tags")
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "bound"), [("threads", 100_000, 1025), ("max_sampled", 2**31, 2**31)], ids=["threads", "sampled"]
+)
+def test_numbers_that_lightfm_cannot_take_are_refused(flag: str, value: int, bound: int) -> None:
+    sentence = f"lightfm: {flag} is {value}, expected at least 1 and below {bound}"
+    assert run("train", "lightfm", f"--{flag.replace('_', '-')}", str(value)) == (1, sentence)
