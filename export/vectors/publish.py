@@ -87,12 +87,14 @@ def publish_sides(
 
 
 def check(name: str, users: Side, items: Side) -> None:
-    """Refuse a name that is none of a model, and vectors of different widths."""
+    """Refuse a name that is none of a model, vectors of different widths, and items that nothing tells apart."""
     if not NAME.fullmatch(name):
         raise Failure(f"a model cannot be named {name!r}, expected letters, digits, - and _")
     widths = users.vectors.shape[1], items.vectors.shape[1]
     if widths[0] != widths[1]:
         raise Failure(f"user vectors have {widths[0]} components and item vectors {widths[1]}, expected as many")
+    if not items.vectors.any():  # nobody could be folded in by them
+        raise Failure("the item vectors are all zero, expected vectors that tell items apart")
 
 
 def _pipeline() -> Any:

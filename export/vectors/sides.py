@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from export.data.ids import LONGEST
 from export.data.interactions import Interactions, Ints, Names
+from export.waist.factorized import LARGEST
 from serving.errors import Failure
 
 Floats = npt.NDArray[np.float32]
@@ -33,8 +36,8 @@ class Side:
         """Check and sort `[n]` names, `[n, d]` vectors and `[n]` biases, none of which stands for zeros.
 
         Raises:
-            Failure: a shape or a type is another, a name is empty or there twice, or a number is NaN or infinite; the
-                sentence opens with ``what``.
+            Failure: a shape or a type is another, a name is empty, too long, no UTF-8 or there twice, or a number is
+                NaN, infinite or beyond ``LARGEST``; the sentence opens with ``what``.
         """
         ids = _names(what, names)
         numbers = _numbers(f"the vectors of {what}", vectors, "[n, d]", ids)
@@ -86,6 +89,11 @@ def _names(what: str, names: Any) -> Names:
     (empty,) = np.nonzero(ids == "")
     if len(empty):
         raise Failure(f"{what}, row {empty[0] + 1}: the name is empty, expected one")
+    for row, name in enumerate(ids, start=1):
+        if len(name) > LONGEST:
+            raise Failure(f"{what}, row {row}: the name has {len(name):,} characters, expected {LONGEST:,} at the most")
+        if re.search("[\ud800-\udfff]", name):
+            raise Failure(f"{what}, row {row}: the name is {name!r}, expected text that UTF-8 can write")
     ended = next((row for row, name in enumerate(ids) if name.endswith("\0")), None)
     if ended is not None:  # for the same reason as in export.data.ids
         raise Failure(f"{what}, row {ended + 1}: the name is {ids[ended]!r}, expected no NUL at its end")
@@ -104,11 +112,11 @@ def _numbers(what: str, values: Any, shape: str, ids: Names) -> Floats:
         raise Failure(f"{what} are of type {found.dtype}, expected numbers")
     with np.errstate(over="ignore"):
         numbers = found.astype(np.float32)
-    wrong = np.argwhere(~np.isfinite(numbers))
+    wrong = np.argwhere(~(np.abs(numbers) < LARGEST))  # nor is NaN
     if len(wrong):
         at = tuple(wrong[0].tolist())
         name = str(ids[at[0]])
-        raise Failure(f"{what}, row {at[0] + 1} ({name!r}): {found[at]} is no number that float32 holds")
+        raise Failure(f"{what}, row {at[0] + 1} ({name!r}): {found[at]} is no number up to {LARGEST:g}")
     return numbers
 
 

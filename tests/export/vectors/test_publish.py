@@ -190,9 +190,18 @@ def test_a_side_is_read_and_sorted_whatever_it_is_kept_in(tmp_path: Path, write:
         (npz(ids=["a", "b"], vectors=np.ones((2, 0))), "have shape [2, 0], expected [n, d]"),
         (npz(ids=["a", "b"], vectors=ONES, biases=[1]), "the biases of {path} have shape [1], expected [n] with n = 2"),
         (npz(ids=["a", "b"], vectors=ONES * 1j), "are of type complex128, expected numbers"),
-        (npz(ids=["a", "b"], vectors=[[1, 2], [3, np.nan]]), "row 2 ('b'): nan is no number that float32 holds"),
-        (npz(ids=["a", "b"], vectors=[[1e39], [3]]), "row 1 ('a'): 1e+39 is no number that float32 holds"),
+        (
+            npz(ids=["a", "b"], vectors=[[1, 2], [3, np.nan]]),
+            "row 2 ('b'): nan is no number up to 1e+15",
+        ),
+        (
+            npz(ids=["a", "b"], vectors=[[1e39], [3]]),
+            "row 1 ('a'): 1e+39 is no number up to 1e+15",
+        ),
         (npz(ids=["a", "b"], vectors=ONES, biases=[1, np.inf]), "row 2 ('b'): inf is no number"),
+        (npz(ids=["a", "b"], vectors=[[1e20, 1], [3, 4]]), "row 1 ('a'): 1e+20 is no number up to 1e+15"),
+        (npz(ids=["a", "b" * 1001], vectors=ONES), "row 2: the name has 1,001 characters, expected 1,000 at the most"),
+        (npz(ids=["a", "\ud800"], vectors=ONES), "row 2: the name is '\\ud800', expected text that UTF-8 can write"),
         (npz(ids=["a", "a"], vectors=ONES), "'a' is in row 1 and in row 2, expected each once"),
         (npz(ids=["a", ""], vectors=ONES), "row 2: the name is empty, expected one"),
         (parquet(id=["a", "b\0"], x=[1.0, 2.0]), r"row 2: the name is 'b\x00', expected no NUL at its end"),
@@ -227,6 +236,7 @@ def test_what_is_no_side_is_refused_in_one_sentence(
     [
         (["a/b"], "a model cannot be named 'a/b', expected letters, digits, - and _"),
         (["als", "--items", "narrow.npz"], "user vectors have 8 components and item vectors 2, expected as many"),
+        (["als", "--items", "zero.npz"], "the item vectors are all zero, expected vectors that tell items apart"),
         (["als", "--interactions", "others.csv"], "no interaction is of a user and an item that have vectors: found"),
         (["als", "--interactions", "no.csv"], "no file no.csv"),
         pytest.param(
@@ -248,6 +258,7 @@ def test_what_cannot_be_published_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.chdir(folder)
     np.savez(folder / "narrow.npz", ids=["a"], vectors=[[1, 2]])
+    np.savez(folder / "zero.npz", ids=["a", "b"], vectors=np.zeros((2, 8)))
     (folder / "others.csv").write_text("user_id,item\nAnn,Fargo\n")
     done = triptych("publish", "--users", "users.npz", "--items", "items.parquet", "--models", "never", *arguments)
     assert (done.returncode, done.stdout) == (1, "")
