@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from serving.errors import Failure
 from serving.printable import printable
 
 
@@ -98,6 +99,8 @@ def label(
     from serving.config.labels import parse_changes
     from serving.config.rollout import Watched, move_labels
 
+    if not wait >= 0:  # nor is NaN, for which no time would ever be over
+        raise Failure(f"--wait is {wait:g}, expected seconds, 0 or more")
     # An exception, as Ctrl-C is one: on it the file is put back.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     watched = Watched(urls=urls, seconds=wait, say=lambda line: click.echo(printable(line), err=True)) if urls else None

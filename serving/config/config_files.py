@@ -19,7 +19,7 @@ from typing import IO
 
 from google.protobuf import text_format
 
-from serving.config.labels import relabel, unready, versions_of
+from serving.config.labels import check_name, relabel, unready, versions_of
 from serving.errors import Failure
 from serving.proto.config_pb2 import (
     BatchingParameters,
@@ -93,6 +93,8 @@ def write_configs(models: Path, *, base_path: str, out: Path, labels: Sequence[s
     if not base_path.startswith("/") and not is_address(base_path):
         expected = "an absolute path or an address such as gs://bucket/models, as the server sees the models folder"
         raise Failure(f"base path {base_path!r}, expected {expected}")
+    for label in labels:
+        check_name(label)
     folders = [folder for folder in sorted(models.glob("*/")) if is_name(folder.name)]
     found = {folder.name: versions for folder in folders if (versions := versions_of(folder))}
     if not found:
@@ -129,8 +131,10 @@ def find_model(path: Path, name: str, *, models: Path | None) -> tuple[ModelServ
             folder that models.config lies in.
 
     Raises:
-        Failure: the file has no such model, or no version is there.
+        Failure: there is no such file, it has no such model, or no version is there.
     """
+    if not path.exists():
+        raise Failure(f"there is no {path}: `triptych config MODELS_DIR` writes one")
     config = read_model_config(path)
     known = {model.name: model for model in config.model_config_list.config}
     if name not in known:

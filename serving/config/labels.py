@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
     {'stable': 6, 'canary': None}
 
     Raises:
-        Failure: one is neither.
+        Failure: one is neither, or no name of a label, or a label is named twice.
     """
     parsed: dict[str, int | None] = {}
     for change in changes:
@@ -30,8 +31,22 @@ def parse_changes(changes: Sequence[str]) -> dict[str, int | None]:
         number = version_number(version)
         if not label or not equals or (version and number is None):
             raise Failure(f"{change!r} is no label, expected LABEL=VERSION as in canary=7, or LABEL= to take it away")
+        if label in parsed:
+            raise Failure(f"label {label} is named twice, expected each once")
+        if version:
+            check_name(label)
         parsed[label] = number
     return parsed
+
+
+def check_name(label: str) -> None:
+    """Refuse what no request could name: a label is a part of a path, and one that is empty could not be taken away.
+
+    Raises:
+        Failure: it is empty, or has white space, ``/``, ``:`` or ``=`` in it.
+    """
+    if not re.fullmatch(r"[^\s/:=]+", label):
+        raise Failure(f"{label!r} is no name of a label, expected one without white space, '/', ':' and '='")
 
 
 def listed(model: ModelConfig, versions: Sequence[int]) -> set[int]:

@@ -200,6 +200,10 @@ def test_the_models_folder_is_the_base_path_where_that_is_here_or_the_one_named(
         (["two_tower", "canary"], "'canary' is no label, expected LABEL=VERSION"),
         (["two_tower", "canary=x"], "'canary=x' is no label, expected LABEL=VERSION"),
         (["two_tower", "=7"], "'=7' is no label, expected LABEL=VERSION"),
+        (["two_tower", "a b=7"], "'a b' is no name of a label, expected one without white space"),
+        (["two_tower", "x=7", "x=6"], "label x is named twice, expected each once"),
+        (["two_tower", "x=7", "--wait", "nan"], "--wait is nan, expected seconds, 0 or more"),
+        (["two_tower", "x=7", "--wait", "-1"], "--wait is -1, expected seconds, 0 or more"),
     ],
 )
 def test_a_label_that_cannot_be_is_refused_and_nothing_is_written(models, arguments, sentence):
@@ -209,6 +213,18 @@ def test_a_label_that_cannot_be_is_refused_and_nothing_is_written(models, argume
     with pytest.raises(Failure, match=sentence):
         run("label", *arguments, "--config", path)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("label", ["", "a b", "a/b", "a=1"])
+def test_what_is_no_name_of_a_label_is_given_to_no_version(models, label):
+    with pytest.raises(Failure, match="is no name of a label"):
+        run("config", models, "--label", label)
+    assert not (models / "models.config").exists()
+
+
+def test_where_there_is_no_configuration_it_is_said_what_writes_one(models):
+    with pytest.raises(Failure, match=r"there is no .*models\.config: `triptych config MODELS_DIR` writes one"):
+        run("label", "two_tower", "x=7", "--config", models / "models.config")
 
 
 def test_a_kept_label_whose_version_is_gone_is_refused(models):
