@@ -67,6 +67,9 @@ def read_arrays(file: Path) -> dict[str, Any]:
     """
     try:
         with file.open("rb") as opened:  # numpy leaves a file open that is no archive
+            if opened.read(1) not in (b"P", b"\x93"):  # numpy would ask whether to trust it
+                raise ValueError("it is no npz file")
+            opened.seek(0)
             found = np.load(opened, allow_pickle=False)
             if isinstance(found, np.ndarray):
                 raise ValueError("it holds one array and no name")

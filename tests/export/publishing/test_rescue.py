@@ -84,6 +84,7 @@ def test_a_damaged_file_of_what_was_trained_is_one_sentence(tmp_path: Path, part
     assert isinstance(told, Failure), told
     assert str(told).startswith(f"{kept} holds no trained model (")
     assert str(told).endswith("), expected a file that --trained is said of")
+    assert "pickle" not in str(told)
 
 
 def test_a_full_disk_is_told_before_the_training(small_disk: Path, data: Path) -> None:
