@@ -11,7 +11,7 @@ from typing import Any
 
 from export.data.interactions import Interactions
 from export.graph.plan import Plan
-from export.models.registry import PROVIDERS
+from export.models.registry import MODELS, PROVIDERS
 from export.publishing.recorded_figures import figures
 from export.publishing.twin import OPSET
 from export.waist.config import Config
@@ -19,6 +19,9 @@ from serving import contract
 from serving.printable import printable
 
 PACKAGES = ("tensorflow", "tf-keras", "tensorflow-recommenders", "lightfm-next", "tf2onnx", "numpy")
+
+ELSEWHERE = "vectors that were trained elsewhere"
+"""What is said of a model that is none of the registry's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ def _content(origin: Origin, interactions: Interactions, scan: Plan | None) -> d
     return {
         "contract": contract.VERSION,
         "model": origin.model,
+        "summary": MODELS[origin.model].summary if origin.model in MODELS else ELSEWHERE,
         "recipe": origin.recipe,
         "config": asdict(origin.config),
         "passes": origin.config.passes(rows=len(interactions), users=interactions.active()),

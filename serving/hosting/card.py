@@ -14,12 +14,6 @@ from serving import contract
 from serving.errors import Failure
 from serving.version.inspect import Version
 
-_METHODS = {
-    "two_tower": "a two-tower retrieval model (TensorFlow Recommenders)",
-    "wide_deep": "a wide & deep retrieval model (TensorFlow Recommenders)",
-    "lightfm": "LightFM, a hybrid matrix factorization trained with the WARP loss",
-}
-
 _MOVIELENS = {
     "license": "other",
     "license_name": "movielens",
@@ -84,8 +78,9 @@ def _index(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _body(version: Version, manifest: Mapping[str, Any]) -> Iterator[str]:
     model, data = manifest["model"], manifest.get("data", {})
     yield f"# {model}, version {version.path.resolve().name}\n"
-    yield f"Recommends items to users from who had what: {_METHODS.get(model, 'a factorized model')}, exported as a"
-    yield f"TensorFlow SavedModel with the signatures {', '.join(f'`{name}`' for name in version.signatures)}"
+    yield f"Recommends items to users from who had what ({manifest.get('summary', 'a factorized model')}),"
+    signatures = ", ".join(f"`{name}`" for name in version.signatures)
+    yield f"exported as a TensorFlow SavedModel with the signatures {signatures}"
     yield f"{'and an ONNX twin of each' if version.twin else 'and no ONNX twin'}.\n"
     yield "## Data\n"
     found = {name: data.get(name) for name in ("users", "items", "interactions")}

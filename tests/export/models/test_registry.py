@@ -82,6 +82,7 @@ def test_a_model_from_outside_is_trained_published_served_and_asked_like_ours(ou
         "1.0",
     )
     assert manifest["index"] == {"kind": "product"}
+    assert "(alternating least squares (implicit))" in outside.run("card", str(models / "ials" / "1")).stdout
     assert manifest["config"] == {"components": 8, "regularization": 1.0, "epochs": 7}
     with (
         process("--models", str(models)) as (_, ready),

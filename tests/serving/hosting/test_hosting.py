@@ -294,13 +294,14 @@ def card(folder: Path, content: dict | None) -> tuple[dict, str]:
 
 def test_a_model_card_has_the_head_that_hubs_read_and_the_figures_with_their_baselines(tiny_version, tmp_path):
     folder = Path(shutil.copytree(tiny_version.folder, tmp_path / "two_tower" / "7"))
-    head, body = card(folder, manifest())
+    head, body = card(folder, manifest(summary="two towers"))
     assert (head["license"], head["license_name"], head["datasets"]) == ("other", "movielens", ["movielens-100k"])
     (result,) = head["model-index"][0]["results"]
     assert head["model-index"][0]["name"] == "two_tower"
     assert result["dataset"] == {"type": "100k", "name": "100k", "split": "random-80-20"}
     assert {one["type"]: one["value"] for one in result["metrics"]} == {"ndcg@10": 0.4502, "recall@10": 0.245}
     assert "# two_tower, version 7" in body
+    assert "from who had what (two towers)," in body
     assert "| random-80-20 | two_tower, mean of 5 seeds, on a machine | 0.4502 | 0.245 |" in body
     assert "| random-80-20 | popular (baseline) | 0.2085 |" in body
     for part in (
