@@ -131,7 +131,7 @@ def _figure(version: Version) -> str:
 def _facts(version: Version) -> Iterator[tuple[str, str]]:
     yield "size", ", ".join(f"{part} {decimal(size)}" for part, size in version.sizes.items())
     manifest = version.manifest or {}
-    for name in ("contract", "model", "recipe", "config", "passes", "index", "seed", "data"):
+    for name in ("contract", "model", "summary", "recipe", "config", "passes", "index", "seed", "data"):
         yield name, _value(manifest.get(name))
     figures = manifest.get("figures")
     for protocol, measured in figures.items() if isinstance(figures, dict) else ():
