@@ -158,7 +158,7 @@ class Interactions:
         return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64), pairs % len(self.items)
 
     def fingerprint(self) -> str:
-        """Name the data by its content, in hexadecimal: sha256 over users, items, rows and, any weights and tags."""
+        """Name the data by its content, in hexadecimal: sha256 over users, items, rows and any weights and tags."""
         digest = hashlib.sha256()
         for names in (self.users, self.items):
             digest.update("\0".join(names.tolist()).encode())

@@ -86,18 +86,23 @@ def _names(what: str, names: Any) -> Names:
     if found.dtype.kind not in "UTOiu" or (found.dtype.kind == "O" and not all(isinstance(n, str) for n in found)):
         raise Failure(f"the names of {what} are of type {found.dtype}, expected text or whole numbers")
     ids = np.array([str(name) for name in found.tolist()], object)
-    (empty,) = np.nonzero(ids == "")
-    if len(empty):
-        raise Failure(f"{what}, row {empty[0] + 1}: the name is empty, expected one")
     for row, name in enumerate(ids, start=1):
-        if len(name) > LONGEST:
-            raise Failure(f"{what}, row {row}: the name has {len(name):,} characters, expected {LONGEST:,} at the most")
-        if re.search("[\ud800-\udfff]", name):
-            raise Failure(f"{what}, row {row}: the name is {name!r}, expected text that UTF-8 can write")
-    ended = next((row for row, name in enumerate(ids) if name.endswith("\0")), None)
-    if ended is not None:  # for the same reason as in export.data.ids
-        raise Failure(f"{what}, row {ended + 1}: the name is {ids[ended]!r}, expected no NUL at its end")
+        if wrong := _wrong(name):
+            raise Failure(f"{what}, row {row}: the name {wrong}")
     return ids
+
+
+def _wrong(name: str) -> str:
+    """Say what keeps a text from being a name: nothing, ``""``, or the end of a sentence."""
+    if not name:
+        return "is empty, expected one"
+    if len(name) > LONGEST:
+        return f"has {len(name):,} characters, expected {LONGEST:,} at the most"
+    if re.search("[\ud800-\udfff]", name):
+        return f"is {name!r}, expected text that UTF-8 can write"
+    if name.endswith("\0"):  # for the same reason as in export.data.ids
+        return f"is {name!r}, expected no NUL at its end"
+    return ""
 
 
 def _numbers(what: str, values: Any, shape: str, ids: Names) -> Floats:

@@ -190,14 +190,8 @@ def test_a_side_is_read_and_sorted_whatever_it_is_kept_in(tmp_path: Path, write:
         (npz(ids=["a", "b"], vectors=np.ones((2, 0))), "have shape [2, 0], expected [n, d]"),
         (npz(ids=["a", "b"], vectors=ONES, biases=[1]), "the biases of {path} have shape [1], expected [n] with n = 2"),
         (npz(ids=["a", "b"], vectors=ONES * 1j), "are of type complex128, expected numbers"),
-        (
-            npz(ids=["a", "b"], vectors=[[1, 2], [3, np.nan]]),
-            "row 2 ('b'): nan is no number up to 1e+15",
-        ),
-        (
-            npz(ids=["a", "b"], vectors=[[1e39], [3]]),
-            "row 1 ('a'): 1e+39 is no number up to 1e+15",
-        ),
+        (npz(ids=["a", "b"], vectors=[[1, 2], [3, np.nan]]), "row 2 ('b'): nan is no number up to 1e+15"),
+        (npz(ids=["a", "b"], vectors=[[1e39], [3]]), "row 1 ('a'): 1e+39 is no number up to 1e+15"),
         (npz(ids=["a", "b"], vectors=ONES, biases=[1, np.inf]), "row 2 ('b'): inf is no number"),
         (npz(ids=["a", "b"], vectors=[[1e20, 1], [3, 4]]), "row 1 ('a'): 1e+20 is no number up to 1e+15"),
         (npz(ids=["a", "b" * 1001], vectors=ONES), "row 2: the name has 1,001 characters, expected 1,000 at the most"),
