@@ -32,8 +32,9 @@ check: lint  ## lint, and the tests that train nothing
 test: lint  ## every check
 	$(PYTEST) --cov
 
-screenshots: $(CHECKS)  ## the page of triptych explore in a real browser, both themes, kept in screenshots/
-	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore/test_journeys.py
+screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
+	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore/test_journeys.py \
+	  tests/export/quality/test_evaluation.py -k "test_journeys or in_either_theme"
 
 docker-test: $(CHECKS)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh

@@ -15,7 +15,7 @@ import matplotlib
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import chromium
+from browser import chromium, picture
 from command import triptych
 from rich.console import Console
 
@@ -209,6 +209,10 @@ def test_the_report_can_be_read_by_everyone_in_either_theme_and_on_a_phone(
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
+        picture(page, f"report-phone-{scheme}")
+        page.set_viewport_size({"width": 1280, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") == 1280
+        picture(page, f"report-{scheme}")
 
 
 def test_the_report_shows_models_first_and_the_best_of_each_column_in_bold(
