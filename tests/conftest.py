@@ -71,6 +71,12 @@ def tiny_model(interactions, kind):
     )
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that train, which take longest: begun last, one would keep a single process busy."""
+    training = {item.path for item in items if item.get_closest_marker("training")}
+    items.sort(key=lambda item: item.path not in training)
+
+
 @contextmanager
 def once_for_all_workers(tmp_path_factory, name):
     """Give a folder that the processes of a run share, and whether the caller is the first, who is to fill it."""
