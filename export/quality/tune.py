@@ -18,15 +18,17 @@ from typing import Any
 
 import optuna
 
+from export import forecast
 from export.data.interactions import Interactions
 from export.models.registry import MODELS
 from export.progress import say
-from export.quality.baselines import ease
+from export.quality.baselines import MEMORY, ease
 from export.quality.evaluation import evaluate
 from export.quality.leaderboard import entry, run
 from export.quality.protocols import Split, validation
 from export.waist.config import Config
 from export.waist.model import Bounds
+from serving.errors import Failure
 
 PROTOCOLS = ("random-80-20", "temporal")
 FIGURE = "ndcg@10"
@@ -38,11 +40,16 @@ OnTrial = Callable[[str], None]
 
 
 def search(model: str, interactions: Interactions, *, trials: int, seed: int, on_trial: OnTrial) -> dict[str, Any]:
-    """Search one model's space, its own recipe first; returns space, trials and the best of them."""
+    """Search one model's space, its own recipe first; returns space, trials and the best of them.
+
+    Raises:
+        Failure: the recipe takes more memory than there is, or EASE does.
+    """
     protocols = _protocols(interactions)
     parts = [validation(interactions, name) for name in protocols]
-    yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
     space, config = MODELS[model].space, MODELS[model].recipes[MODELS[model].default]
+    _check(model, config, parts)
+    yardstick = [evaluate(part, ease(part.train, seed)).figures()[FIGURE] for part in parts]
     tried: list[dict[str, Any]] = []
 
     def objective(trial: optuna.Trial) -> float:
@@ -76,6 +83,18 @@ def _protocols(interactions: Interactions) -> tuple[str, ...]:
         return PROTOCOLS
     say(f"the data has no timestamps: what is maximized is {FIGURE} of a validation part of {PROTOCOLS[0]} alone")
     return PROTOCOLS[:1]
+
+
+def _check(model: str, config: Config, parts: list[Split]) -> None:
+    """Refuse before the search what its first trial, or what it is measured by, has no memory for."""
+    for part in parts:
+        forecast.check(model, config, part.train, weighs=MODELS[model].weighs)
+    items, free = len(parts[0].train.items), forecast.available()
+    if (needed := MEMORY["ease"](items)) > free:
+        raise Failure(
+            f"EASE, which trials are measured by, takes {needed / forecast.GIGABYTE:.1f} GB for {items:,} items, and "
+            f"{free / forecast.GIGABYTE:.1f} GB are free: tune on fewer items"
+        )
 
 
 def _suggest(trial: optuna.Trial, name: str, config: Config, bounds: Bounds) -> float:

@@ -9,10 +9,11 @@ import pytest
 
 from export import forecast
 from export.data.interactions import Interactions
-from export.quality import evaluation, jobs, leaderboard
-from export.quality.baselines import popular
+from export.quality import evaluation, jobs, leaderboard, tune
+from export.quality.baselines import MEMORY, popular
 from export.quality.evaluation import evaluate
 from export.quality.protocols import Split, split
+from serving.errors import Failure
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,16 @@ def test_a_baseline_without_the_memory_for_it_says_so_and_is_left_out_unless_nam
     told = " ".join(capsys.readouterr().err.split())
     assert told == ("ease is left out: it takes 7.2 GB for 15,000 items, 10.2 GB are free; --baseline ease tries it")
     assert [entry.name for entry in jobs._baselines(every, ("ease",), 15_000)] == ["ease"]
+
+
+def test_a_search_without_the_memory_for_what_it_is_measured_by_ends_before_it_begins(
+    parts: Split, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "meminfo").write_text("MemAvailable:  1000000 kB\n")
+    monkeypatch.setattr(forecast, "MEMORY", (tmp_path / "meminfo", *[tmp_path / "none"] * 3))
+    monkeypatch.setitem(MEMORY, "ease", lambda items: 2e7 * items)
+    with pytest.raises(Failure, match=r"^EASE, which .* takes 2\.4 GB for 120 items, and 1\.0 GB are free: tune on "):
+        tune.search("lightfm", parts.train, trials=1, seed=1, on_trial=print)
+    (tmp_path / "meminfo").write_text("MemAvailable:  10 kB\n")
+    with pytest.raises(Failure, match=r"^lightfm: .* takes about .* GB more memory, and 0\.0 GB are free"):
+        tune.search("lightfm", parts.train, trials=1, seed=1, on_trial=print)
