@@ -22,7 +22,7 @@ from export.progress import bar, say
 from export.publishing import manifest, rescue
 from export.publishing.manifest import Origin
 from export.publishing.names import write_names
-from export.publishing.proof import prove
+from export.publishing.proof import prove, prover
 from export.publishing.publish import publish
 from export.publishing.twin import write_twin
 from export.publishing.warmup_requests import write_warmup
@@ -129,10 +129,11 @@ def export(
 
     def prove_it(staging: Path) -> None:
         say(f"proving {origin.model} in a fresh process")
-        prove(staging, model, interactions)
+        prove(staging, model, interactions, hold)
 
     try:
-        version = publish(models / origin.model, write=write_it, prove=prove_it, keep=keep, config=config)
+        with prover() as hold:
+            version = publish(models / origin.model, write=write_it, prove=prove_it, keep=keep, config=config)
     except (OSError, tf.errors.OpError) as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
         said = getattr(error, "strerror", None) or f"TensorFlow could not write it: {str(error).splitlines()[0]}"
         raise Failure(

@@ -7,15 +7,17 @@ whoever republishes it can prove it again, when the model it was made from is lo
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from export.publishing.agreement import Answer, Arrays, Case, cases, first_difference, requests, session
+from export.publishing.agreement import Arrays, Case, cases, first_difference, requests, session
 from serving.contract import SIGNATURES, TWIN
 from serving.errors import Failure
 from serving.installed import environment
@@ -29,7 +31,35 @@ CASES = Path("assets.extra") / "proof.npz"
 """Where a version carries the cases that prove it, compressed: 1 MB for MovieLens 100k."""
 
 
-def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
+Prover = Callable[[Path], None]
+"""Hold a version to the cases that it carries; Failure when it does not answer as they do, or carries none."""
+
+
+@contextmanager
+def prover() -> Iterator[Prover]:
+    """Start the fresh process, and give what has it prove one version.
+
+    It takes seconds to load TensorFlow: started before the version is written, it has done so when there is one.
+    """
+    command = [sys.executable, "-P", "-m", "export.publishing.proof"]  # -P: past an export.py that lies here
+    pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment(), stdin=pipe, stdout=nowhere, stderr=pipe) as process:
+
+        def hold(version: Path) -> None:
+            if not (version / CASES).is_file():
+                raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
+            _, told = process.communicate(os.fsencode(version))
+            if process.returncode:
+                lines = told.decode(errors="replace").strip().splitlines()
+                raise Failure(lines[-1] if lines else f"the proof ended with exit status {process.returncode}")
+
+        try:
+            yield hold
+        finally:
+            process.kill()
+
+
+def prove(version: Path, model: Factorized, interactions: Interactions, hold: Prover | None = None) -> None:
     """Hold a version to the model that was trained, and leave in it the cases that it was asked.
 
     Raises:
@@ -39,22 +69,17 @@ def prove(version: Path, model: Factorized, interactions: Interactions) -> None:
 
     (version / CASES).parent.mkdir(exist_ok=True)
     _write(version / CASES, cases(Oracle(model, interactions).answer, requests(interactions)))
-    prove_again(version)
+    (hold or prove_again)(version)
 
 
 def prove_again(version: Path) -> None:
-    """Hold a version to the cases that it carries.
+    """Hold a version to the cases that it carries, in a process started for it.
 
     Raises:
         Failure: it carries none, or see prove.
     """
-    if not (version / CASES).is_file():
-        raise Failure(f"it carries no {CASES} to be proven with: `triptych train` publishes versions that do")
-    command = [sys.executable, "-P", "-m", "export.publishing.proof", str(version)]  # -P: past an export.py lying here
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"the proof ended with exit status {done.returncode}"]
-        raise Failure(lines[-1])
+    with prover() as hold:
+        hold(version)
 
 
 def check(version: Path) -> str | None:
@@ -65,16 +90,13 @@ def check(version: Path) -> str | None:
     unasked = sorted(SIGNATURES.keys() & found.signatures.keys() - _asked(version / CASES))
     if unasked:
         return f"{CASES} has no case of {', '.join(unasked)}, expected some of each signature"
-    with session(version) as saved:
-        return first_difference(_read(version / CASES), saved) or _compare_twin(saved, version)
-
-
-def _compare_twin(saved: Answer, version: Path) -> str | None:
     from export.publishing.twin import twin
 
-    asked = ((signature, inputs) for signature, inputs, _ in _read(version / CASES))
-    wrong = first_difference(cases(saved, asked), twin(version / TWIN))
-    return wrong and f"the ONNX twin differs from the SavedModel: {wrong}"
+    with session(version) as saved:
+        if wrong := first_difference(_read(version / CASES), saved):
+            return wrong
+    wrong = first_difference(_read(version / CASES), twin(version / TWIN))  # one after the other: both may be large
+    return wrong and f"the ONNX twin answers something else: {wrong}"
 
 
 def _write(path: Path, proven: Iterable[Case]) -> None:
@@ -105,9 +127,12 @@ def _read(path: Path) -> Iterator[Case]:
 
 
 def main() -> None:
-    """Check the version that the command line names; exit status 1 and a last line when it fails."""
+    """Check the version that standard input names once there is one; exit status 1 and a last line when it fails."""
     try:
-        wrong = check(Path(sys.argv[1]))
+        from export.publishing import twin  # noqa: F401 - TensorFlow with it, while the version is still being written
+
+        named = sys.stdin.buffer.read()
+        wrong = check(Path(os.fsdecode(named))) if named else "it was given no version"
     except Exception as error:  # whatever keeps it from answering here would do so in the server
         wrong = f"it cannot be loaded and asked in a session: {' '.join(str(error).split())[:300]}"
     if wrong:
