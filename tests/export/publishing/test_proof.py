@@ -10,13 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from conftest import Tiny
 
 from export.publishing import proof
 from export.publishing.agreement import cases, requests
 from export.publishing.oracle import Oracle
-from export.publishing.proof import check, prove, prove_again
+from export.publishing.proof import check, prove, prove_again, prover
 from export.publishing.publish import publish
 from export.waist.factorized import Factorized
 from serving.errors import Failure
@@ -86,6 +87,20 @@ def test_no_file_of_the_current_folder_stands_before_the_standard_librarys(
     version = copy(tiny_version, tmp_path)
     prove(version, tiny_version.model, tiny_version.interactions)
     assert check(version) is None
+
+
+def test_no_process_is_left_where_what_it_was_to_prove_was_not_written() -> None:
+    started: set[psutil.Process] = set()
+
+    def write_without_room() -> None:
+        before = set(psutil.Process().children())
+        with prover():
+            started.update(set(psutil.Process().children()) - before)
+            raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        write_without_room()
+    assert [process.is_running() for process in started] == [False]
 
 
 def test_a_version_of_the_first_contract_is_proven_again_by_the_cases_that_it_carries(first_contract: Tiny) -> None:
