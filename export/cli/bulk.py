@@ -6,18 +6,16 @@ from pathlib import Path
 
 import click
 
+from serving.cli.paths import FILE, FOLDER
 from serving.errors import Failure
-
-FOLDER = click.Path(path_type=Path, file_okay=False)
-PARQUET = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
 @click.argument("version", metavar="MODEL_OR_VERSION")
-@click.option("--out", type=PARQUET, required=True, help="the Parquet file to write")
+@click.option("--out", type=FILE, required=True, help="the Parquet file to write")
 @click.option("-k", default=100, show_default=True, type=click.IntRange(min=1), help="how many items for each user")
 @click.option("--unseen", is_flag=True, help="leave out what a user already had when the model was trained")
-@click.option("--users", "users_file", type=PARQUET, help="only these: a text file with an id in each line")
+@click.option("--users", "users_file", type=FILE, help="only these: a text file with an id in each line")
 @click.option("--models", type=FOLDER, default="models", show_default=True, help="models folder")
 def batch(*, version: str, out: Path, k: int, unseen: bool, users_file: Path | None, models: Path) -> None:
     """Write each user's list into one Parquet file.

@@ -23,9 +23,10 @@ from export.cli.data import data_flags, show_data
 from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.heavy import with_tensorflow
 from export.cli.publish import publish
-from export.cli.quality import FILE, FOLDER, SEED, bench_answer, bench_index, bench_scale, evaluate, tune
+from export.cli.quality import SEED, bench_answer, bench_index, bench_scale, evaluate, tune
 from export.models.registry import LEFT_OUT, MODELS
 from serving.cli.commands import app, bench
+from serving.cli.paths import FILE, FOLDER
 from serving.errors import Failure
 from serving.installed import not_installed, require
 from serving.printable import printable

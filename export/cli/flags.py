@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -12,6 +11,7 @@ import click
 from export.models.registry import MODELS
 from export.waist.config import Config
 from export.waist.model import Model
+from serving.cli.paths import PATH
 from serving.errors import Failure
 
 Command = Callable[..., Any]
@@ -25,7 +25,7 @@ MODELS_HELP = "\b\nModels:\n" + "\n".join(f"  {name:<10} {model.summary}" for na
 HELD = click.option(
     "--config",
     "held_by",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="a models.config whose versions are kept, too; the one in the models folder is always heeded",
 )
 

@@ -9,10 +9,8 @@ import click
 
 from export.cli.data import format_flags, load, source
 from export.cli.flags import HELD
+from serving.cli.paths import FILE, FOLDER
 from serving.errors import Failure
-
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()

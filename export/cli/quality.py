@@ -14,12 +14,11 @@ from export.cli.flags import configure, hyper_parameters, those_given
 from export.cli.heavy import with_tensorflow
 from export.models.registry import MODELS
 from export.waist.config import Config
+from serving.cli.paths import FILE, FOLDER, PATH
 from serving.errors import Failure
 
 EVALUATE: tuple[str, ...] = "protocol", "validated", "seed", "seeds", "baselines"
 EVALUATE += "json_file", "report_folder", "user", "record", "named"
-FILE = click.Path(path_type=Path, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
 LAST_SEED = 2**32 - 1
 """What numpy and LightFM take for a seed at the most."""
 
@@ -61,7 +60,7 @@ def bench_index(*, version: Path | None, items: tuple[int, ...]) -> None:
 
 
 @click.command("answer")
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, type=PATH)
 def bench_answer(paths: tuple[Path, ...]) -> None:
     """Measure what one row costs by twin and session.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from serving.cli.paths import PATH
 from serving.cli.serve import PORT
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ LINUX_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 @click.command()
 @click.option("--url", help="REST address of a running server, TensorFlow Serving or ours; else one is started.")
-@click.option(
-    "--models", type=click.Path(path_type=Path), help="Models folder, for names and figures.  [default: models]"
-)
+@click.option("--models", type=PATH, help="Models folder, for names and figures.  [default: models]")
 @click.option("--model", "given", multiple=True, help="Show this model only; may be repeated.  [default: the folder's]")
 @click.option(
     "--port", type=PORT, default=8600, show_default=True, help="Port of the page, on this machine only; 0: a free one."

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import click
 
+from serving.cli.paths import PATH
 from serving.errors import Failure
 from serving.printable import printable
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=PATH)
 @click.option("--answer", metavar="USER", help="Load each version and print what it answers this user.")
 @click.option("--verbose", "-v", is_flag=True, help="Tell all: sizes, values, figures, packages, warm-up, twin.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with all of it, instead of text.")
@@ -40,14 +41,14 @@ def inspect(*, paths: tuple[Path, ...], answer: str | None, verbose: bool, as_js
 
 
 @click.command()
-@click.argument("models", metavar="MODELS_DIR", type=click.Path(path_type=Path))
+@click.argument("models", metavar="MODELS_DIR", type=PATH)
 @click.option(
     "--base-path",
     default="/models",
     show_default=True,
     help="The models folder as the server sees it: a path, or an address.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Where the files go; the models folder if not given.")
+@click.option("--out", type=PATH, help="Where the files go; the models folder if not given.")
 @click.option("--label", "labels", multiple=True, help="Give this label to each model's newest version (repeatable).")
 def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str, ...]) -> None:
     r"""Write TensorFlow Serving's files for a models folder.
@@ -72,12 +73,12 @@ def config(*, models: Path, base_path: str, out: Path | None, labels: tuple[str,
 @click.option(
     "--config",
     "path",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default="models/models.config",
     show_default=True,
     help="The file to rewrite, in one step. A server sees that only in a mounted folder, not in a mounted file.",
 )
-@click.option("--models", type=click.Path(path_type=Path), help="The models folder; found by the file if not given.")
+@click.option("--models", type=PATH, help="The models folder; found by the file if not given.")
 @click.option("--url", "urls", multiple=True, help="The REST address of a server that reads the file (repeatable).")
 @click.option("--wait", default=120.0, show_default=True, help="Seconds a server of --url may take for each step.")
 def label(

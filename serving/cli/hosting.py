@@ -7,11 +7,12 @@ from typing import Literal
 
 import click
 
+from serving.cli.paths import PATH
 from serving.printable import printable
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=PATH)
 @click.option(
     "--for",
     "platform",
@@ -20,7 +21,7 @@ from serving.printable import printable
     show_default=True,
     help="An archive with version folders at its root, or a model repository with a model for each signature.",
 )
-@click.option("--out", type=click.Path(path_type=Path), help="model.tar.gz or model_repository, if not given.")
+@click.option("--out", type=PATH, help="model.tar.gz or model_repository, if not given.")
 def pack(*, paths: tuple[Path, ...], platform: Literal["sagemaker", "triton"], out: Path | None) -> None:
     r"""Pack versions for a hosting platform.
 
@@ -45,8 +46,8 @@ def pack(*, paths: tuple[Path, ...], platform: Literal["sagemaker", "triton"], o
 
 
 @click.command()
-@click.argument("version", metavar="VERSION", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Write it there instead of printing it.")
+@click.argument("version", metavar="VERSION", type=PATH)
+@click.option("--out", type=PATH, help="Write it there instead of printing it.")
 def card(*, version: Path, out: Path | None) -> None:
     r"""Write a version's model card.
 

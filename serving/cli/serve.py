@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from serving.cli.paths import PATH
+
 if TYPE_CHECKING:
     from serving.server.server import Config
 
@@ -17,12 +19,8 @@ PORT = click.IntRange(0, 65535)  # the system would take the remainder of a larg
 
 @click.command()
 @click.argument("started_as", required=False, type=click.Choice(["serve"]), metavar="")  # SageMaker's, to the image
-@click.option(
-    "--models", type=click.Path(path_type=Path), help="Folder of models: models/<model>/<version>/.  [default: models]"
-)
-@click.option(
-    "--model-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's model configuration instead."
-)
+@click.option("--models", type=PATH, help="Folder of models: models/<model>/<version>/.  [default: models]")
+@click.option("--model-config-file", type=PATH, help="TensorFlow Serving's model configuration instead.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for every one.")
 @click.option("--rest-port", type=PORT, default=8501, show_default=True, help="REST port; 0 picks a free one.")
 @click.option("--grpc-port", type=PORT, default=8500, show_default=True, help="gRPC port; 0 picks a free one.")
@@ -36,9 +34,7 @@ PORT = click.IntRange(0, 65535)  # the system would take the remainder of a larg
 @click.option(
     "--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes that share the ports."
 )
-@click.option(
-    "--monitoring-config-file", type=click.Path(path_type=Path), help="TensorFlow Serving's monitoring configuration."
-)
+@click.option("--monitoring-config-file", type=PATH, help="TensorFlow Serving's monitoring configuration.")
 @click.option(
     "--batching/--no-batching", default=True, show_default=True, help="Answer what arrives together in one run."
 )

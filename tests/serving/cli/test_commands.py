@@ -43,6 +43,14 @@ def test_every_command_has_an_example_in_its_help_and_every_option_a_word(path):
 
 
 @pytest.mark.parametrize("path", commands(app), ids=" ".join)
+def test_no_command_takes_an_empty_path_for_the_current_folder(path):
+    for param in commands(app)[path].params:
+        if isinstance(param.type, click.Path):
+            with pytest.raises(click.BadParameter, match="it is empty"):
+                param.type.convert("", param, None)
+
+
+@pytest.mark.parametrize("path", commands(app), ids=" ".join)
 def test_the_examples_of_a_help_stand_line_by_line(path):
     shown = CliRunner().invoke(app, [*path, "--help"], terminal_width=120).output
     block = (commands(app)[path].help or "").partition("\b\n")[2].partition("\n\n")[0]
