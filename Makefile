@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 CHECKS := .venv/.checks
 
-.PHONY: help demo lint style types check quick test all screenshots docker-test fuzz soak audit lock
+.PHONY: help demo lint style types check quick test whole screenshots docker-test fuzz soak audit lock
 .DEFAULT_GOAL := help
 
 help:  ## what there is to make
@@ -35,12 +35,12 @@ check: style  ## lint, and the tests that train nothing
 	@$(MAKE) --no-print-directory --jobs 2 types quick
 
 test: style  ## every check
-	@$(MAKE) --no-print-directory --jobs 2 types all
+	@$(MAKE) --no-print-directory --jobs 2 types whole
 
 quick: $(CHECKS)
 	$(PYTEST) -m "not training"
 
-all: $(CHECKS)
+whole: $(CHECKS)
 	$(PYTEST) --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
