@@ -1,11 +1,15 @@
-"""The `triptych` program in this process: what it prints and ends with, without the seconds that one of its own takes.
+"""The `triptych` program: in this process, without the seconds that one of its own takes, or in one of its own.
 
-For what the commands do. Where the process is what counts (signals, exit, what is imported, limits of the system, what
-C++ writes), it is run as people do.
+The first is for what the commands do; the second for where the process is what counts (signals, exit, what is imported,
+limits of the system, what C++ writes).
 """
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from subprocess import CompletedProcess
 
 from click.testing import CliRunner
@@ -13,6 +17,8 @@ from click.testing import CliRunner
 from export.cli.commands import app
 from serving.errors import Failure
 from serving.printable import printable
+
+ROOT = Path(__file__).parents[1]
 
 
 def triptych(*arguments: object) -> CompletedProcess[str]:
@@ -28,3 +34,13 @@ def triptych(*arguments: object) -> CompletedProcess[str]:
     elif done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return CompletedProcess(given, done.exit_code, done.stdout, told)
+
+
+def run(*arguments: str, forbid: str = "", before: str = "", cwd: Path = ROOT, **env: str) -> CompletedProcess[str]:
+    """Run it in a process of its own, which cannot import what is forbidden."""
+    forbidden = f"import sys; sys.modules.update(dict.fromkeys({forbid.split()!r}))"
+    code = f"{before}\n{forbidden}\nfrom export.cli import main; main()"
+    command = [sys.executable, "-c", code, *arguments]
+    inherited = {name: value for name, value in os.environ.items() if name != "COLUMNS"}  # no terminal, no width
+    environment = {**inherited, "PYTHONPATH": str(ROOT), **env}
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=cwd, env=environment)

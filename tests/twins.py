@@ -1,4 +1,4 @@
-"""Convert signatures of any SavedModel for ONNX Runtime."""
+"""ONNX twins for tests: converted from any SavedModel, or written to answer the same whatever is asked."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 
 import export  # noqa: F401  isort: skip - selects Keras 2
 
+import numpy as np
 import onnx
 import tensorflow as tf
+from onnx import TensorProto, helper, numpy_helper
+
+from serving.contract import SIGNATURES
+
+ITEMS = ["Alien (1979)", "Fargo (1996)", "Heat (1995)"]
 
 ELEMENTWISE = {"Add", "Mul", "Sub", "Div", "Neg", "Log", "Not", "Sqrt", "Reciprocal", "Identity", "Cast"}
 """TensorFlow's session takes any shape for any input, and such a graph answers, whatever its signature declares."""
@@ -48,3 +54,24 @@ def convert(version: Path, signatures: Iterable[str]) -> None:
             for value in (*model.graph.input, *model.graph.output):
                 value.type.tensor_type.ClearField("shape")
         onnx.save_model(model, folder / f"{signature}.onnx")
+
+
+def write_twin(version: Path, names=tuple(SIGNATURES)) -> None:
+    """Write graphs that take a signature's inputs and answer constants."""
+    folder = version / "assets.extra/onnx"
+    folder.mkdir(parents=True)
+    types = {"string": TensorProto.STRING, "int32": TensorProto.INT32, "bool": TensorProto.BOOL}
+    types["float32"] = TensorProto.FLOAT
+    values = {"item": np.array([ITEMS], dtype=object), "score": np.float32([[3, 2, 1]]), "known": np.array([False])}
+
+    def infos(tensors, suffix=""):
+        shapes = {key: [None] * len(tensor.shape) for key, tensor in tensors.items()}
+        return [helper.make_tensor_value_info(key + suffix, types[tensors[key].dtype], shapes[key]) for key in tensors]
+
+    for name in names:
+        inputs, outputs = SIGNATURES[name].inputs, SIGNATURES[name].outputs
+        constants = {f"{key}_out": numpy_helper.from_array(values[key]) for key in outputs}
+        nodes = [helper.make_node("Constant", [], [key], value=value) for key, value in constants.items()]
+        graph = helper.make_graph(nodes, name, infos(inputs), infos(outputs, "_out"))
+        opset = helper.make_opsetid("", 18)
+        onnx.save_model(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / f"{name}.onnx")
