@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
+import pytest
 import uvloop
 
 from serving.server import server
@@ -141,6 +143,13 @@ def predict(where: Ready, model: str, request: Any, version: int | None = None) 
     which = "" if version is None else f"/versions/{version}"
     body = request if isinstance(request, bytes | str) else json.dumps(request)
     return ask(where, "POST", f"/v1/models/{model}{which}:predict", body)
+
+
+def refusal(call: grpc.UnaryUnaryMultiCallable, message: Any) -> tuple[str, str]:
+    """Make a gRPC call that is to be refused; give the code's name and the details."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(message, timeout=20)
+    return caught.value.code().name, caught.value.details()
 
 
 def write_config(folder: Path, base_path: Path) -> Path:
