@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from live import live, predict
 
 from export.publishing import agreement
 from serving.engines import batching, engine, rows
@@ -23,11 +22,6 @@ from serving.wire.tensors import strings
 USERS = ["1", "2", "3", "nobody", ""]
 TAGS = ["genre:Comedy", "genre:Drama", "rare", "no such tag", ""]
 ITEMS = ["Film 1 (1991)", "Film 2 (1992)", "Amélie (2001)", "日本", "no such film", ""]
-
-
-@pytest.fixture(scope="module", params=["onnx", "tensorflow"])
-def servable(request, tiny_version):
-    return engine.load("m", 1, tiny_version.folder, engine=request.param)
 
 
 def texts(values, *shape):
@@ -151,12 +145,6 @@ def test_a_request_to_be_refused_spoils_no_batch(servable):
     assert answers[0]["item"].tolist() == answers[2]["item"].tolist()
 
 
-@pytest.mark.parametrize("ks", [[0], [2, -1]])
-def test_a_k_below_1_is_refused_by_either_engine_whatever_else_the_request_asks(servable, ks):
-    with pytest.raises(Refusal, match=r"^k must be at least 1$"):
-        servable.signatures["similar"].run({"item": texts(["日本"] * len(ks), len(ks)), "k": np.array(ks, np.int32)})
-
-
 def test_a_long_answer_is_that_of_its_rows_and_holds_each_text_once(servable):
     signature = servable.signatures["recommend"]
     many = 2 * rows.MAX_ROWS + 5
@@ -206,21 +194,3 @@ def test_more_than_may_wait_are_refused(servable):
 def test_only_the_contracts_signatures_are_joined(conformance_twin):
     signatures = engine.load("m", 1, conformance_twin / "1").signatures
     assert [name for name, signature in signatures.items() if rows.in_contract(signature)] == []
-
-
-@pytest.mark.parametrize("batching_on", [True, False])
-def test_both_settings_answer_the_same(tiny_version, batching_on):
-    body = {"signature_name": "recommend", "instances": [{"user_id": "1", "k": 3, "exclude": [], "unseen": True}]}
-    with live(models=tiny_version.folder.parent.parent, batching=batching_on) as where:
-        answer = predict(where, "user_biases", body).json["predictions"][0]
-    signature = engine.load("m", 1, tiny_version.folder).signatures["recommend"]
-    inputs = {
-        "user_id": texts(["1"], 1),
-        "k": np.array([3], np.int32),
-        "exclude": texts([], 1, 0),
-        "unseen": np.array([True]),
-    }
-    expected = {name: array[0].tolist() for name, array in signature.run(inputs).items()}
-    assert answer["item"] == expected["item"]
-    assert answer["known"] is True
-    assert np.float32(answer["score"]).tolist() == expected["score"]
