@@ -137,8 +137,9 @@ def conformance_twin(tmp_path_factory):
     """
     from twins import convert
 
-    folder = tmp_path_factory.mktemp("twins") / "conformance"
-    shutil.copytree(Path(__file__).parent / "data" / "tfs" / "conformance", folder)
-    for version in ("1", "2"):
-        convert(folder / version, ("serving_default", "single", "special", "scalar", "typed"))
+    with once_for_all_workers(tmp_path_factory, "conformance") as (folder, first):
+        if first:
+            shutil.copytree(Path(__file__).parent / "data" / "tfs" / "conformance", folder)
+            for version in ("1", "2"):
+                convert(folder / version, ("serving_default", "single", "special", "scalar", "typed"))
     return folder
