@@ -107,6 +107,17 @@ def explore(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
             running.wait()
 
 
+def ask_page(address: str, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str):
+    """Send one request to the process behind the page, on a connection of its own; status, headers and body."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=20)
+    try:
+        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+        reply = connection.getresponse()
+        return reply.status, reply.headers, reply.read()
+    finally:
+        connection.close()
+
+
 @dataclass
 class Answer:
     """An HTTP answer."""
