@@ -44,8 +44,8 @@ whole: $(CHECKS)
 	$(PYTEST) --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
-	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore/test_journeys.py \
-	  tests/export/quality/test_evaluation.py -k "test_journeys or in_either_theme"
+	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore tests/export/quality \
+	  -k "test_journeys or test_models or in_either_theme"
 
 docker-test: $(CHECKS)  ## the images: built, run, asked, published under and stopped; skipped where no Docker engine runs
 	@PATH="$(CURDIR)/$(BIN):$$PATH" docker/test.sh

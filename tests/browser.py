@@ -1,18 +1,25 @@
-"""A real browser for tests: Chromium as the machine has it, driven by Playwright, which brings none of its own here."""
+"""A real browser for tests: Chromium as the machine has it, driven by Playwright, which brings none of its own here.
+
+Beside it how the page of `triptych explore` is opened in it, and read.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"]
+
+DESKTOP = {"width": 1280, "height": 900}
 
 SCREENSHOTS = os.environ.get("TRIPTYCH_SCREENSHOTS")
 """A folder that the pictures go to; `make screenshots` names one."""
@@ -42,3 +49,35 @@ def picture(page: Page, name: str) -> None:
     """Keep what the page shows, for people to look at, where the environment names a folder."""
     if SCREENSHOTS:
         page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def open_for(page: Page, address: str, user: str = "7") -> None:
+    page.goto(f"{address}/#user={user}")
+    expect(page.locator(".rank")).not_to_have_count(0)
+
+
+def listed(page: Page, model: str) -> list[tuple[str, str]]:
+    """Read a model's list off the page: items and scores as they are written."""
+    rows = section(page, model).locator(".rank")
+    return list(zip(rows.locator(".title").all_inner_texts(), rows.locator(".score").all_inner_texts(), strict=True))
+
+
+def section(page: Page, model: str) -> Locator:
+    return page.get_by_role("region", name=model, exact=True)
+
+
+def settled(page: Page, model: str, answer: object) -> None:
+    """Wait until a model's list is what a client is answered."""
+    expect(section(page, model).locator(".title")).to_have_text(list(answer.items))
+    expect(section(page, model).locator(".score")).to_have_text(written(answer.scores))
+
+
+def written(scores: Sequence[float]) -> list[str]:
+    """Write scores as the page does: three decimals, a half away from zero; whole numbers, popularity, without."""
+    digits = Decimal("1") if all(float(score).is_integer() for score in scores) else Decimal("0.001")
+    return [str(Decimal(score).quantize(digits, ROUND_HALF_UP)) for score in scores]

@@ -1,4 +1,4 @@
-"""Three small versions behind a real server, and the page of `triptych explore` in front of it."""
+"""Three small versions behind a real server, the page of `triptych explore` in front, and a browser to see it in."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from browser import DESKTOP, chromium
 from live import explore, live
+from playwright.sync_api import Browser, Page
 
 import export  # noqa: F401  isort: skip - selects Keras 2
 
@@ -65,3 +67,24 @@ def unused_port() -> Iterator[int]:
 def page_at(folder, server) -> Iterator[str]:
     with explore("--url", server, "--models", str(folder)) as (_, address):
         yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, page_at: str) -> Iterator[Page]:
+    """The page, watched: nothing goes wrong in it, and nothing is asked elsewhere."""
+    context = browser.new_context(viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    faults: list[str] = []
+    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: None if request.url.startswith(page_at) else faults.append(request.url))
+    yield page
+    context.close()
+    assert faults == []
