@@ -14,7 +14,6 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
-from live import ask, live
 
 from export.cli.commands import train
 from export.models.registry import OURS
@@ -22,7 +21,7 @@ from serving.cli.commands import app
 from serving.config import config_files
 from serving.server.server import Config
 
-DOCKER = Path(__file__).parent.parent / "docker"
+DOCKER = Path(__file__).parents[2] / "docker"
 CONFIG = DOCKER / "config"
 K8S = DOCKER / "k8s"
 DOCKERFILES = sorted(DOCKER.glob("*Dockerfile"))
@@ -102,47 +101,6 @@ def test_what_the_images_copy_is_in_the_build_context():
                 assert any(source == path or source.startswith(f"{path}/") for path in kept), source
 
 
-def test_healthy_tells_whether_every_model_answers(tiny_version, tmp_path):
-    script = tmp_path / "healthy.sh"
-    shutil.copy(CONFIG / "healthy.sh", script)
-
-    def healthy(*models: str) -> tuple[int, str]:
-        lines = "".join(f'config {{ name: "{model}" base_path: "/models/{model}" }}\n' for model in models)
-        (tmp_path / "models.config").write_text(f"model_config_list {{\n{lines}}}\n")
-        command = ["bash", str(script), str(where.rest_port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-        return done.returncode, done.stdout
-
-    with live(models=tiny_version.folder.parent.parent) as where:
-        assert healthy("plain", "user_biases") == (0, "")
-        assert healthy("plain", "nope") == (1, "nope has no version that answers\n")
-        assert healthy() == (1, "")
-    assert healthy("plain") == (1, "")
-
-
-def test_healthy_reads_the_file_and_the_port_that_the_server_was_given(tiny_version, tmp_path):
-    def config(name: str, *models: str) -> str:
-        lines = "".join(f'config {{ name: "{model}" base_path: "/models/{model}" }}\n' for model in models)
-        (tmp_path / name).write_text(f"model_config_list {{\n{lines}}}\n")
-        return str(tmp_path / name)
-
-    def healthy(*flags: str) -> tuple[int, str]:
-        with subprocess.Popen([sys.executable, "-c", "input()", *flags], stdin=subprocess.PIPE) as server:
-            command = ["bash", str(CONFIG / "healthy.sh"), "", "", str(server.pid)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-            server.kill()
-        return done.returncode, done.stdout
-
-    good, bad = config("good", "plain", "user_biases"), config("bad", "nope")
-    with live(models=tiny_version.folder.parent.parent) as where:
-        port = f"--rest_api_port={where.rest_port}"
-        assert healthy(port, f"--model_config_file={good}") == (0, "")
-        assert healthy(port, f"--model_config_file={good}", "--model_config_file", bad)[0] == 1
-        several = [f"--model-config-file={bad}", f"--model-config-file={good}"]
-        assert healthy("--rest-port", str(where.rest_port), *several) == (0, "")
-        assert healthy(port, f"--model_config_file={bad}") == (1, "nope has no version that answers\n")
-
-
 def test_the_servers_threads_suffice_for_more_callers_than_cpus_and_the_file_is_read_seldom():
     flags = dict(flag.removeprefix("--").split("=", 1) for flag in entry_point("Dockerfile")[1:])
     assert int(flags["grpc_max_threads"]) == 64
@@ -220,20 +178,6 @@ def test_no_command_shown_for_docker_publishes_a_port_to_every_network():
     published = re.findall(r"docker run.*? -p (\S+)", "\n".join(shown)) + re.findall(r" -p (\d\S*)", "\n".join(shown))
     assert len(published) >= 4
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
-
-
-def test_prometheus_scrapes_and_the_dashboard_shows_what_a_server_tells(tiny_version):
-    (scrape,) = documents((DOCKER / "prometheus.yml").read_text())[0]["scrape_configs"]
-    dashboard = json.loads((DOCKER / "grafana" / "triptych.json").read_text())
-    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    with live(models=tiny_version.folder.parent.parent, monitoring_config_file=CONFIG / "monitoring.config") as where:
-        assert ask(where, "POST", "/v1/models/plain:predict", '{"instances": ["1"]}').status == 200
-        told = ask(where, "GET", scrape["metrics_path"]).body.decode()
-    known = set(re.findall(r"^([\w:]+)", told, re.MULTILINE))
-    asked = {name for query in queries for name in re.findall(r":tensorflow:[\w:]+|triptych_\w+", query)}
-    assert asked - {"triptych_unloads_total"} <= known  # which nothing has counted yet
-    assert len({name for name in asked if name.startswith("triptych_")}) == 11
-    assert len(queries) == len({panel["id"] for panel in dashboard["panels"]}) == 13
 
 
 def test_the_inference_service_is_what_kserve_describes_and_serves_the_volumes_models():
