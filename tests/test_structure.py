@@ -8,13 +8,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parent.parent
-OURS = ("export", "serving", "lightfm_adapter")
+from modules import MODULES, ROOT, imports, ours, tree
 
 ORDER = [
     "export/cli",
@@ -68,39 +65,6 @@ ACTS = ("_", "read_", "load", "find", "connect", "listen")
 """How the names begin of functions that are private, or ask files and servers: they have no example to run."""
 
 MOST_FILES, MOST_LINES, MOST_OF_A_FUNCTION = 12, 200, 30
-
-MODULES = sorted(
-    path.relative_to(ROOT).with_suffix("").as_posix()
-    for package in OURS
-    for path in (ROOT / package).rglob("*.py")
-    if not path.name.endswith("_pb2.py")
-)
-
-
-def tree(module: str) -> ast.Module:
-    return ast.parse((ROOT / f"{module}.py").read_text(encoding="utf-8"))
-
-
-def module_of(dotted: str) -> str:
-    """Find the module that a dotted name is, or is in; a package is its ``__init__``."""
-    path = dotted.replace(".", "/")
-    if path in MODULES or path.endswith("_pb2"):
-        return path
-    return f"{path}/__init__" if f"{path}/__init__" in MODULES else path.rpartition("/")[0]
-
-
-def imports(module: str) -> Iterator[str]:
-    """List the dotted names that a module imports, wherever in it; of ``from x import y`` both may be a module."""
-    for node in ast.walk(tree(module)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def ours(module: str) -> set[str]:
-    """List the modules of ours that a module imports, but for itself."""
-    return {module_of(name) for name in imports(module) if name.split(".")[0] in OURS} - {module}
 
 
 def floor(module: str) -> str:
