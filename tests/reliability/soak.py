@@ -16,8 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 import psutil
-from attacks import ATTACKS, Where
+from attacks import ATTACKS
 from live import process
+from sending import Where
 from version import MODEL, publish_again, write_models
 from witness import Witness, megabytes
 
