@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from click.testing import CliRunner
 
 from export.cli.commands import app
+from serving.cli.commands import app as serving_app
 from serving.errors import Failure
 from serving.printable import printable
 
@@ -36,6 +37,13 @@ def triptych(*arguments: object) -> CompletedProcess[str]:
     elif done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return CompletedProcess(given, done.exit_code, done.stdout, told)
+
+
+def printed(*arguments: object) -> str:
+    """Run a command of serving/ that ends well, and give what it prints; its Failure is the test's to catch."""
+    result = CliRunner().invoke(serving_app, [str(each) for each in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
 
 
 def run(*arguments: str, forbid: str = "", before: str = "", cwd: Path = ROOT, **env: str) -> CompletedProcess[str]:
