@@ -6,6 +6,7 @@ import asyncio
 import http.client
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -162,6 +163,16 @@ def refusal(call: grpc.UnaryUnaryMultiCallable, message: Any) -> tuple[str, str]
     except grpc.RpcError as error:
         return error.code().name, error.details()
     raise AssertionError(f"it was answered: {answer}")
+
+
+def metric(where: Ready, name: str, **labels: str) -> float | None:
+    """Read what one metric stands at, with just these labels; None where there is no such."""
+    text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
+    for line in text.splitlines():
+        match = re.fullmatch(r"(\S+?)\{(.*)\} (\S+)", line)
+        if match and match[1] == name and dict(re.findall(r'(\w+)="([^"]*)"', match[2])) == labels:
+            return float(match[3])
+    return None
 
 
 def write_config(folder: Path, base_path: Path) -> Path:

@@ -1,26 +1,21 @@
-"""`triptych serve` as people run it: the line it prints, signals, workers, metrics, logs, and what it refuses."""
+"""`triptych serve` as people run it: what signals end, the addresses it takes, and what it refuses."""
 
 from __future__ import annotations
 
 import http.client
 import json
 import os
-import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import datetime
+from contextlib import ExitStack
 
-import grpc
 import psutil
 import pytest
 from command import triptych
-from live import ask, live, predict, process
+from live import ask, predict, process
 
 from serving.client.client import Client
 from serving.server.server import Ready
@@ -88,222 +83,6 @@ def test_a_signal_while_models_are_loaded_ends_it_before_the_next_load_and_serve
     assert (running.returncode, out) == (0, "")
     assert (log + more).count("loaded in") < many
     assert "Traceback" not in more
-
-
-@contextmanager
-def starting_workers(tiny_version):
-    """Start two workers, in a group of processes of their own, as a shell does; give the process and the workers."""
-    command = [sys.executable, "-m", "export.cli", "serve", "--rest-port", "0", "--grpc-port", "0", "--workers", "2"]
-    command += ["--models", models(tiny_version)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as running:
-        try:
-            end, found = time.monotonic() + 60, []
-            while len(found) < 2:
-                assert time.monotonic() < end
-                time.sleep(0.01)
-                children = psutil.Process(running.pid).children()
-                found = [child for child in children if any("spawn_main" in word for word in child.cmdline())]
-            yield running, found
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)
-
-
-@pytest.mark.parametrize("seconds", [0, 0.1, 0.2, 0.4, 0.8])
-def test_ctrl_c_while_workers_start_ends_them_without_a_word(tiny_version, seconds):
-    with starting_workers(tiny_version) as (running, _):
-        time.sleep(seconds)  # wherever they are by then
-        os.killpg(running.pid, signal.SIGINT)
-        _, log = running.communicate(timeout=60)
-    assert running.returncode == 0
-    assert "Traceback" not in log
-    assert "triptych:" not in log
-
-
-def test_a_worker_that_dies_before_it_answers_is_told_at_once_and_as_what_it_is(tiny_version):
-    with starting_workers(tiny_version) as (running, found):
-        first = min(found, key=lambda child: child.pid)
-        first.kill()
-        _, log = running.communicate(timeout=60)
-    assert running.returncode == 1
-    assert log.splitlines()[-1] == f"triptych: worker {first.pid} ended with status -9 before it answered"
-
-
-def test_several_workers_share_the_ports_and_one_that_dies_is_replaced(tiny_version, tmp_path):
-    monitoring = tmp_path / "monitoring"
-    monitoring.write_text("prometheus_config { enable: true }")
-    options = ("--models", models(tiny_version), "--workers", "2", "--monitoring-config-file", str(monitoring))
-    with process(*options) as (running, where):
-        workers = children(running)
-        assert len(workers) == 2
-        answers = [predict(where, "plain", BODY) for _ in range(40)]
-        assert {answer.status for answer in answers} == {200}
-        assert len({answer.body for answer in answers}) == 1
-        assert metric(where, ":tensorflow:serving:request_count", model_name="plain", status="OK") == 40
-        which = {"model": "plain", "version": "1", "signature": "serving_default", "entrypoint": "REST"}
-        assert metric(where, "triptych_requests_total", **which, status="OK") == 40
-        # Not with what multiprocessing keeps beside the workers, some 12 MB.
-        resident = sum(worker.memory_info().rss for worker in workers)
-        text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
-        told = float(re.search(r"^triptych_resident_bytes (\S+)$", text, re.MULTILINE)[1])
-        assert abs(told - resident) < 6e6
-        workers[0].kill()
-        end = time.monotonic() + 30
-        while len([one for one in children(running) if one.pid != workers[0].pid]) < 2:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        while predict_or_none(where) != 200:
-            assert time.monotonic() < end
-        running.send_signal(signal.SIGTERM)
-        assert running.wait(30) == 0
-        assert all(map(gone, workers))
-
-
-def test_workers_end_when_their_parent_is_killed(tiny_version):
-    with process("--models", models(tiny_version), "--workers", "2") as (running, _):
-        workers = children(running)
-        running.kill()
-        end = time.monotonic() + 20
-        while not all(map(gone, workers)):
-            assert time.monotonic() < end
-            time.sleep(0.05)
-
-
-def children(running):
-    found = []
-    for one in psutil.Process(running.pid).children():
-        with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if "spawn_main" in " ".join(one.cmdline()):
-                found.append(one)
-    return found
-
-
-def gone(process):
-    try:
-        return process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def predict_or_none(where):
-    try:
-        return predict(where, "plain", BODY).status
-    except OSError:
-        return None
-
-
-def metric(where, name, **labels):
-    text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
-    for line in text.splitlines():
-        match = re.fullmatch(r"(\S+?)\{(.*)\} (\S+)", line)
-        if match and match[1] == name and dict(re.findall(r'(\w+)="([^"]*)"', match[2])) == labels:
-            return float(match[3])
-    return None
-
-
-def test_metrics_have_tensorflow_servings_names_and_access_lines_say_what_was_asked(tiny_version, tmp_path):
-    monitoring = tmp_path / "monitoring"
-    monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
-    options = ("--models", models(tiny_version), "--monitoring-config-file", str(monitoring), "--access-log")
-    with process(*options) as (running, where):
-        assert predict(where, "plain", BODY).status == 200
-        assert predict(where, "plain", {"instances": 5}).status == 400
-        assert predict(where, "none", BODY).status == 404
-        with grpc.insecure_channel(f"127.0.0.1:{where.grpc_port}") as channel, pytest.raises(grpc.RpcError):
-            channel.unary_unary("/tensorflow.serving.PredictionService/Predict")(b"\xff", timeout=20)
-        answer = ask(where, "GET", "/metrics")
-        assert (answer.status, answer.kind) == (200, "text/plain")
-        text = answer.body.decode()
-        assert ':tensorflow:serving:request_count{model_name="plain",status="OK"} 1.0' in text
-        assert ':tensorflow:serving:request_count{model_name="plain",status="INVALID_ARGUMENT"} 1.0' in text
-        assert "# TYPE :tensorflow:serving:request_count counter" in text
-        assert "# TYPE :tensorflow:serving:request_latency histogram" in text
-        assert (
-            ':tensorflow:serving:request_latency_count{API="predict",entrypoint="REST",model_name="plain"} 1.0' in text
-        )
-        folder = tiny_version.folder.parent.parent / "plain" / "1"
-        loads = f':tensorflow:cc:saved_model:load_attempt_count{{model_path="{folder}",status="success"}} 1.0'
-        assert loads in text
-        assert ask(where, "GET", "/metrics?x").body == b"Unexpected path: /metrics?x. Should be /metrics"
-        assert ask(where, "GET", "/monitoring/prometheus/metrics").status == 404
-        running.terminate()
-        log = running.communicate(timeout=30)[1]
-    lines = [line.split("triptych.access: ")[1] for line in log.splitlines() if "triptych.access" in line]
-    assert [re.sub(r"ms=[\d.]+$", "ms=?", line) for line in lines] == [
-        "REST predict model=plain version=1 signature=serving_default status=OK ms=?",
-        "REST predict model=plain version=1 signature=serving_default status=INVALID_ARGUMENT ms=?",
-        "REST predict model=none version= signature= status=NOT_FOUND ms=?",
-        "GRPC predict model= version= signature= status=INVALID_ARGUMENT ms=?",
-    ]
-
-
-def test_metrics_know_signatures_batches_loads_and_memory_and_nothing_that_callers_made_up(tiny_version, tmp_path):
-    for number in ("1", "2"):
-        shutil.copytree(tiny_version.folder, tmp_path / "m" / number)
-    monitoring = tmp_path / "monitoring"
-    monitoring.write_text("prometheus_config { enable: true }")
-    with live(models=tmp_path, monitoring_config_file=monitoring) as where:
-        recommend = {"user_id": ["1", "2"], "k": [2, 2], "exclude": [[""]] * 2, "unseen": [False] * 2}
-        for _ in range(3):
-            assert predict(where, "m", {"signature_name": "recommend", "inputs": recommend}).status == 200
-        assert predict(where, "m", {"signature_name": "recommend", "inputs": {**recommend, "k": [0, 1]}}).status == 400
-        for wrong in ("m", "made-up"):
-            assert predict(where, wrong, {"signature_name": "made-up", "instances": ["1"]}).status in (400, 404)
-        which = {"model": "m", "version": "2", "signature": "recommend"}
-        asked = {**which, "entrypoint": "REST"}
-        assert metric(where, "triptych_requests_total", **asked, status="OK") == 3
-        assert metric(where, "triptych_requests_total", **asked, status="INVALID_ARGUMENT") == 1
-        assert metric(where, "triptych_request_seconds_count", **asked) == 3
-        assert metric(where, "triptych_batch_rows_sum", **which) == 8
-        assert metric(where, "triptych_batch_requests_count", **which) == 4
-        assert metric(where, "triptych_waiting_seconds_count", **which) == 4
-        assert metric(where, "triptych_loaded", model="m", version="2") == 1
-        assert metric(where, "triptych_loads_total", model="m", version="2", status="success") == 1
-        assert metric(where, "triptych_load_seconds_count", model="m") == 1
-        text = ask(where, "GET", "/monitoring/prometheus/metrics").body.decode()
-        assert "made-up" not in text
-        assert float(re.search(r"^triptych_resident_bytes (\S+)$", text, re.MULTILINE)[1]) > 10e6
-        shutil.copytree(tiny_version.folder, tmp_path / "staged")
-        (tmp_path / "staged").rename(tmp_path / "m" / "3")
-        end = time.monotonic() + 30
-        while metric(where, "triptych_unloads_total", model="m", version="2") != 1:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-        assert metric(where, "triptych_loaded", model="m", version="2") is None
-
-
-def test_a_folder_whose_name_is_no_text_is_left_out_and_told_once_and_nothing_else_suffers(
-    tiny_version, tmp_path, caplog
-):
-    for name in (b"caf\xe9", b"caf\xc3\xa9"):
-        shutil.copytree(os.fsencode(tiny_version.folder), os.path.join(os.fsencode(tmp_path), name, b"1"))
-    monitoring = tmp_path / "monitoring"
-    monitoring.write_text("prometheus_config { enable: true }")
-    with live(models=tmp_path, monitoring_config_file=monitoring) as where:
-        assert where.models == 1
-        assert predict(where, "caf%C3%A9", BODY).status == 200
-        assert predict(where, "caf%E9", BODY).status == 404
-        assert metric(where, "triptych_loaded", model="café", version="1") == 1
-        time.sleep(0.2)  # some polls
-    assert [line for line in caplog.messages if "no UTF-8" in line] == [
-        rf"{tmp_path}/caf\udce9 is not served: its name is no UTF-8, expected one a request can name"
-    ]
-
-
-def test_access_lines_are_json_if_asked_whatever_callers_put_into_names(tiny_version):
-    with process("--models", models(tiny_version), "--access-log", "json") as (running, where):
-        assert predict(where, "plain", BODY).status == 200
-        assert predict(where, "a%0Ab%22", BODY).status == 404
-        running.terminate()
-        log = running.communicate(timeout=30)[1]
-    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    assert all(line.pop("ms") > 0 and datetime.fromisoformat(line.pop("time")) for line in lines)
-    common = {"entrypoint": "REST", "api": "predict"}
-    assert lines == [
-        {**common, "model": "plain", "version": 1, "signature": "serving_default", "status": "OK"},
-        {**common, "model": 'a\nb"', "version": None, "signature": "", "status": "NOT_FOUND"},
-    ]
 
 
 def test_a_port_that_is_taken_is_one_sentence(tiny_version):
