@@ -1,4 +1,4 @@
-"""Predict requests to the tiny version `plain`, written out by hand, and a connection to write them on."""
+"""Predict requests to the tiny version `plain`, written out by hand, a connection to write them on, and its replies."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from tensorboard.compat.proto import types_pb2
 
 from serving.proto import serving_pb2
 
+BODY = b'{"instances": ["1"]}'
+
 
 def connected(server: Ready) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.rest_port), timeout=20)
@@ -18,6 +20,21 @@ def connected(server: Ready) -> socket.socket:
 
 def head(length: int, path: bytes = b"/v1/models/plain:predict") -> bytes:
     return b"POST %b HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (path, length)
+
+
+def request(body=BODY, *extra, path=b"/v1/models/plain:predict", version=b"1.1"):
+    head = b"POST %b HTTP/%b\r\nHost: x\r\nContent-Length: %d\r\n" % (path, version, len(body))
+    return head + b"".join(line + b"\r\n" for line in extra) + b"\r\n" + body
+
+
+def reply(file):
+    """Read one answer: status, headers, body."""
+    status = int(file.readline().split()[1])
+    headers = {}
+    while (line := file.readline().strip()) != b"":
+        name, value = line.split(b": ", 1)
+        headers[name.lower()] = value
+    return status, headers, file.read(int(headers.get(b"content-length", 0)))
 
 
 def columns(signature: str, **inputs: object) -> str:
