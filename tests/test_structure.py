@@ -66,6 +66,11 @@ ACTS = ("_", "read_", "load", "find", "connect", "listen")
 
 MOST_FILES, MOST_LINES, MOST_OF_A_FUNCTION = 12, 200, 30
 
+PAGE = sorted((ROOT / "serving/explore/static").iterdir())
+TESTS = sorted(
+    file for file in (ROOT / "tests").rglob("*.py") if "data" not in file.relative_to(ROOT / "tests").parts[:1]
+)
+
 
 def floor(module: str) -> str:
     """Find the folder of ``ORDER`` that a module lies in."""
@@ -108,8 +113,8 @@ def test_a_module_opens_with_what_it_is_for_and_fits_on_few_screens(module: str)
     assert (ROOT / f"{module}.py").read_text(encoding="utf-8").count("\n") <= MOST_LINES
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "serving/explore/static").iterdir()), ids=lambda file: file.name)
-def test_a_file_of_the_page_fits_on_few_screens_too(file: Path) -> None:
+@pytest.mark.parametrize("file", [*PAGE, *TESTS], ids=lambda file: file.relative_to(ROOT).as_posix())
+def test_a_file_of_the_page_or_of_tests_fits_on_few_screens_too(file: Path) -> None:
     assert file.read_text(encoding="utf-8").count("\n") <= MOST_LINES
 
 
@@ -144,6 +149,7 @@ def test_a_function_of_plain_values_has_an_example(module: str) -> None:
 
 def test_a_folder_can_be_taken_in_at_a_glance() -> None:
     folders = Counter(Path(module).parent.as_posix() for module in MODULES if not module.endswith("/__init__"))
+    folders.update(file.parent.relative_to(ROOT).as_posix() for file in TESTS)
     assert {folder: files for folder, files in folders.items() if files > MOST_FILES} == {}
 
 
