@@ -14,11 +14,11 @@ help:  ## what there is to make
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
-# A file of tests in one of some processes (tests/conftest.py says how many), and one thread of arithmetic in each: with
-# as many threads as there are cores in each, threads wait for each other, and what takes 4 s alone took 20. Bytecode is
-# kept, whatever the environment says: the tests start some two hundred processes.
+# A process for each core, up to four, since each takes up to 2 GB; a file of tests in one of them, and one thread of
+# arithmetic in each: with as many threads as there are cores in each, threads wait for each other, and what takes 4 s
+# alone took 20. Bytecode is kept, whatever the environment says: the tests start some two hundred processes.
 ALONE := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
-PYTEST = $(ALONE) $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder
+PYTEST = $(ALONE) $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: style types  ## format, lint, types
 

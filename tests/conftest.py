@@ -96,11 +96,6 @@ def text(values):
     return np.array([name.decode() for name in values.ravel()], object).reshape(values.shape)
 
 
-def pytest_xdist_auto_num_workers():
-    """Run a process more than there are cores, since tests wait, too; up to four, since each takes up to 2 GB."""
-    return min(4, 1 + os.cpu_count())
-
-
 def pytest_collection_modifyitems(items):
     """Begin with the files that train, which take longest: begun last, one would keep a single process busy."""
     training = {item.path for item in items if item.get_closest_marker("training")}

@@ -93,7 +93,11 @@ def load_rest(url: str, path: str, bodies: Sequence[bytes], *, clients: int, sec
                 tally.failed()
                 await asyncio.sleep(0.05)
                 continue
-            await connection.closed
+            try:
+                await asyncio.shield(connection.closed)
+            finally:  # also where it is given up, or the loop would end with a connection in it
+                connection.abort()
+                await connection.closed
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_measure(url, client, requests, clients=clients, seconds=seconds))
@@ -177,6 +181,10 @@ class _Connection(asyncio.Protocol):
             self._send()
         else:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever is still to come; nothing where it is closed."""
+        self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count a connection that ended in the middle of a request, and let the client make another."""

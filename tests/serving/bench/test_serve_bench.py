@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from functools import partial
 
@@ -61,6 +62,15 @@ def test_a_server_that_hangs_up_is_counted_as_errors_and_the_run_ends(server):
     run = load_generator.load_rest(server.rest, "/v1/models/two_tower:predict", [body], clients=2, seconds=0.3)
     assert run.rate == 0
     assert run.errors > 0
+
+
+def test_a_server_that_never_answers_is_counted_as_errors_and_no_connection_is_left(monkeypatch):
+    monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.0)
+    monkeypatch.setattr(load_generator, "ANSWER_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        run = load_generator.load_rest(url, "/", [b"{}"], clients=2, seconds=0.1)
+    assert (run.rate, run.errors) == (0, 2)
 
 
 def test_a_server_that_is_not_there_is_counted_as_errors_and_the_run_ends():
