@@ -9,9 +9,13 @@ from collections.abc import Sequence
 from live import Ready
 from tensorboard.compat.proto import types_pb2
 
+from serving.http.messages import Limits
 from serving.proto import serving_pb2
 
 BODY = b'{"instances": ["1"]}'
+
+LIMITS = Limits(body=100_000, headers=2_000, pipelined=8, linger_seconds=0.5)
+"""What the servers of tests/serving/http take, little enough to be sent past it."""
 
 
 def connected(server: Ready) -> socket.socket:

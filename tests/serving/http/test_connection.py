@@ -9,12 +9,10 @@ from contextlib import suppress
 
 import pytest
 import uvloop
-from predict_requests import request
+from predict_requests import LIMITS, request
 
 from serving.http.messages import Limits
 from serving.http.server import HttpServer
-
-LIMITS = Limits(body=100_000, headers=2_000, pipelined=8, linger_seconds=0.5)
 
 
 async def exchanged(handler, sent, *, limits=LIMITS, seconds=5.0):

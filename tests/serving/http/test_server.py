@@ -8,11 +8,7 @@ from contextlib import suppress
 
 import pytest
 from live import live, predict
-from predict_requests import BODY, connected, reply, request
-
-from serving.http.messages import Limits
-
-LIMITS = Limits(body=100_000, headers=2_000, pipelined=8, linger_seconds=0.5)
+from predict_requests import BODY, LIMITS, connected, reply, request
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ from dataclasses import replace
 
 import pytest
 from live import ask, live, predict
-from predict_requests import BODY, connected, reply, request
+from predict_requests import BODY, LIMITS, connected, reply, request
 
 from serving.http.messages import Limits
 
-LIMITS = Limits(body=100_000, headers=2_000, pipelined=8, linger_seconds=0.5)
 HURRIED = replace(LIMITS, idle_seconds=1.5, request_seconds=1.0, answer_seconds=1.0)
 """Where it is tested that a client's time is over; elsewhere a machine that stalls would end it."""
 
