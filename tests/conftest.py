@@ -1,4 +1,5 @@
 import fcntl
+import gc
 import os
 import shutil
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from export.graph.recommender import Recommender
 from export.publishing.twin import write_twin
 from export.waist.factorized import Factorized, History
 from serving.contract import SIGNATURES
+
+gc.disable()  # until the tests are collected: see pytest_collection_finish
 
 collect_ignore_glob = ["reliability/*"]  # programs, with the folder they run in on their path
 
@@ -100,6 +103,12 @@ def pytest_collection_modifyitems(items):
     """Begin with the files that train, which take longest: begun last, one would keep a single process busy."""
     training = {item.path for item in items if item.get_closest_marker("training")}
     items.sort(key=lambda item: item.path not in training)
+
+
+def pytest_collection_finish():
+    """Keep what was imported and collected out of the garbage collector's turns, as serving.lasting does."""
+    gc.freeze()
+    gc.enable()
 
 
 @contextmanager

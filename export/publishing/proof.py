@@ -21,6 +21,7 @@ from export.publishing.agreement import Arrays, Case, cases, first_difference, r
 from serving.contract import SIGNATURES, TWIN
 from serving.errors import Failure
 from serving.installed import environment
+from serving.lasting import lasting
 from serving.version.inspect import inspect
 
 if TYPE_CHECKING:  # so that a version is proven again without TensorFlow in the process that asks for it
@@ -129,7 +130,8 @@ def _read(path: Path) -> Iterator[Case]:
 def main() -> None:
     """Check the version that standard input names once there is one; exit status 1 and a last line when it fails."""
     try:
-        from export.publishing import twin  # noqa: F401 - TensorFlow with it, while the version is still being written
+        with lasting():  # TensorFlow, while the version is still being written
+            from export.publishing import twin  # noqa: F401
 
         named = sys.stdin.buffer.read()
         wrong = check(Path(os.fsdecode(named))) if named else "it was given no version"

@@ -1,4 +1,4 @@
 """Run one version, on ONNX Runtime or TensorFlow, one request or a batch.
 
-Uses contract, errors, installed, version, wire.
+Uses contract, errors, installed, lasting, version, wire.
 """

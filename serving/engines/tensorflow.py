@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 from collections.abc import Callable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 from tensorboard.compat.proto import config_pb2, meta_graph_pb2
 
+from serving.lasting import lasting
 from serving.version.saved_model import TAG
 from serving.wire.error_codes import Code, Refusal, invalid
 from serving.wire.tensors import Array
@@ -19,9 +19,8 @@ from serving.wire.tensors import Array
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # its notes on missing GPUs are no news to anyone who serves here
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it calls its own session loader deprecated
 
-import tensorflow as tf  # noqa: E402 - it reads the level when it is imported
-
-gc.freeze()  # its million objects stay: a collection after an unload (serving.repository) is not to walk over them
+with lasting():  # a collection after an unload (serving.repository) is not to walk over its million objects
+    import tensorflow as tf  # it reads the level when it is imported
 
 _CODES = {int(code): code for code in Code}
 
