@@ -18,7 +18,7 @@ demo: $(READY)  ## data, three models trained and exported, served, user 42's re
 # arithmetic in each: with as many threads as there are cores in each, threads wait for each other, and what takes 4 s
 # alone took 20. Bytecode is kept, whatever the environment says: the tests start some two hundred processes.
 ALONE := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
-PYTEST = $(ALONE) $(BIN)/python -m pytest -q -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST = $(ALONE) $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
 
 lint: style types  ## format, lint, types
 
@@ -37,11 +37,11 @@ check: style  ## lint, and the tests that train nothing
 test: style  ## every check
 	@$(MAKE) --no-print-directory --jobs 2 types whole
 
-quick: $(CHECKS)
-	$(PYTEST) -m "not training"
+quick: $(CHECKS)  # what trains nothing waits half of its time, for servers and a browser
+	$(PYTEST) -n 4 -m "not training"
 
 whole: $(CHECKS)
-	$(PYTEST) --cov
+	$(PYTEST) -n logical --maxprocesses 4 --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
 	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore tests/export/quality \
