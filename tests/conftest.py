@@ -1,3 +1,7 @@
+"""What many tests need; TensorFlow only where it comes to be needed, for who hands the tests out does without."""
+
+from __future__ import annotations
+
 import fcntl
 import gc
 import os
@@ -5,20 +9,17 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import export  # noqa: F401  isort: skip - selects Keras 2
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from export.data.interactions import Interactions
-from export.graph.query import KEPT
-from export.graph.recommender import Recommender
-from export.publishing.twin import write_twin
 from export.waist.factorized import Factorized, History
 from serving.contract import SIGNATURES
+
+if TYPE_CHECKING:
+    from export.graph.recommender import Recommender
 
 gc.disable()  # until the tests are collected: see pytest_collection_finish
 
@@ -79,6 +80,8 @@ def tiny_model(interactions, kind):
 def in_python(recommender):
     """Ask a recommender as a session is asked, and a twin: by the name of a signature, with arrays, for arrays."""
 
+    import tensorflow as tf
+
     def answer(signature, inputs):
         found = getattr(recommender, signature)(**{n: tf.constant(v) for n, v in typed(signature, inputs).items()})
         return {name: text(value.numpy()) for name, value in found.items()}
@@ -126,6 +129,10 @@ def once_for_all_workers(tmp_path_factory, name):
 @pytest.fixture(scope="session")
 def tiny_versions(tmp_path_factory, tiny_interactions):
     """One version of each kind of model: SavedModel and twin, at tiny/<kind>/1."""
+    from export.graph.query import KEPT
+    from export.graph.recommender import Recommender
+    from export.publishing.twin import write_twin
+
     made = {}
     with once_for_all_workers(tmp_path_factory, "tiny") as (models, first):
         for kind in KINDS:
@@ -147,6 +154,8 @@ def tiny_version(tiny_versions):
 @pytest.fixture
 def first_contract(tiny_version, tmp_path):
     """The same version as it was published before contract 2, at first/1: without recommend_within."""
+    from tensorflow.core.protobuf import saved_model_pb2
+
     folder = tmp_path / "first" / "1"
     shutil.copytree(tiny_version.folder, folder)
     saved = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
