@@ -14,9 +14,11 @@ help:  ## what there is to make
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
-# A process for each core, up to four, since each takes up to 2 GB; a file of tests in one of them, and one thread of
-# arithmetic in each: with as many threads as there are cores in each, threads wait for each other, and what takes 4 s
-# alone took 20. Bytecode is kept, whatever the environment says: the tests start some two hundred processes.
+# A process more than there are cores, since some tests wait, and up to four, since each takes up to 2 GB; a file of tests
+# in one of them, and one thread of arithmetic in each: with as many threads as there are cores in each, threads wait for
+# each other, and what takes 4 s alone took 20. Bytecode is kept, whatever the environment says: the tests start some two
+# hundred processes.
+PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
 ALONE := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
 PYTEST = $(ALONE) $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
 
@@ -41,7 +43,7 @@ quick: $(CHECKS)  # what trains nothing waits half of its time, for servers and 
 	$(PYTEST) -n 4 -m "not training"
 
 whole: $(CHECKS)
-	$(PYTEST) -n logical --maxprocesses 4 --cov
+	$(PYTEST) -n $(PROCESSES) --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
 	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore tests/export/quality \

@@ -126,7 +126,7 @@ def test_bench_serve_prints_a_line_for_each_run_and_the_ratio_of_two_servers(tin
     with serving("--models", tiny_version.folder.parents[1]) as (rest, rpc):
         model = tiny_version.folder.parent.name
         addresses = ["--url", rest, "--grpc", rpc.removeprefix("grpc://")]
-        arguments = ["bench", "serve", *addresses, "--model", model, "--users", "30", "--seconds", "0.5"]
+        arguments = ["bench", "serve", *addresses, "--model", model, "--users", "30", "--seconds", "0.2"]
         lines = CliRunner().invoke(app, arguments, catch_exceptions=False).output.splitlines()
     assert lines[0] == serve_bench.HEADING
     runs = [line.split() for line in lines[1:7]]
