@@ -79,7 +79,6 @@ def tiny_model(interactions, kind):
 
 def in_python(recommender):
     """Ask a recommender as a session is asked, and a twin: by the name of a signature, with arrays, for arrays."""
-
     import tensorflow as tf
 
     def answer(signature, inputs):

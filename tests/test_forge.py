@@ -1,7 +1,11 @@
-"""What strangers' machines run: the workflow follows the project's own command and the Pythons it says it takes."""
+"""What strangers' machines run: the workflow follows the project's own command and the Pythons it says it takes.
+
+And the set-up, as pip is told to there.
+"""
 
 from __future__ import annotations
 
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -42,3 +46,15 @@ def test_what_the_workflow_keeps_between_runs_is_no_part_of_the_project():
 def test_updates_are_asked_for_where_folders_are():
     for update in read("dependabot.yml")["updates"]:
         assert (ROOT / update["directory"].strip("/")).is_dir()
+
+
+def test_set_up_is_told_what_pip_is_told_by_its_files_and_before_them_by_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "pip.conf").write_text(
+        "[global]\nindex-url = https://a.example/simple\ncert = /a.pem\nextra-index-url = https://b.example/simple\n"
+        "[install]\nindex-url = https://c.example/simple\n"
+    )
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.setenv("PIP_CERT", "/d.pem")
+    monkeypatch.delenv("PIP_INDEX_URL", raising=False)
+    told = runpy.run_path(str(ROOT / ".ci" / "setup"))["pip_told"]()
+    assert (told["index-url"], told["cert"]) == ("https://c.example/simple", "/d.pem")
