@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,7 @@ def ratings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def train(
-    ratings: Path, models: Path, *options: str, before: Callable[[], None] | None = None
-) -> subprocess.CompletedProcess[str]:
-    arguments = ["train", "lightfm", "--recipe", "tutorial", "--data", str(ratings), "--models", str(models), *options]
-    command = [sys.executable, "-m", "export.cli", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False, preexec_fn=before
-    )
+LIGHTFM = ("train", "lightfm", "--recipe", "tutorial")
 
 
 def test_a_version_is_published_beside_whatever_else_is_called_a_number(ratings: Path, tmp_path: Path) -> None:
@@ -48,7 +40,7 @@ def test_a_version_is_published_beside_whatever_else_is_called_a_number(ratings:
     (folder / "2").symlink_to(elsewhere)
     (folder / "3").touch()
     (folder / "4").symlink_to(tmp_path / "nowhere")
-    done = train(ratings, tmp_path, "--keep", "0")
+    done = triptych(*LIGHTFM, "--data", ratings, "--models", tmp_path, "--keep", 0)
     assert done.returncode == 0, done.stderr
     assert f"published {folder / '5'}" in done.stderr
     assert {path.name for path in folder.iterdir()} == {"3", "4", "5", "9999999999999999999999"}
@@ -72,7 +64,7 @@ def a_file(folder: Path) -> None:
 )
 def test_a_folder_that_takes_no_version_is_told_before_the_training(ratings, tmp_path, make, sentence) -> None:
     make(tmp_path / "lightfm")
-    done = triptych("train", "lightfm", "--recipe", "tutorial", "--data", ratings, "--models", tmp_path)
+    done = triptych(*LIGHTFM, "--data", ratings, "--models", tmp_path)
     assert done.returncode == 1
     assert done.stderr.endswith(f"\ntriptych: {tmp_path / 'lightfm'} {sentence}")
     assert "training" not in done.stderr
@@ -117,7 +109,10 @@ def little_room() -> None:
 def test_a_disk_that_fills_inside_tensorflows_writer_is_one_sentence_and_leaves_nothing(tmp_path) -> None:
     many = tmp_path / "many.csv"
     many.write_text("user_id,item\n" + "".join(f"{item % 12},Film {item}\n" for item in range(20_000)))
-    done = train(many, tmp_path, "--epochs", "1", before=little_room)
+    command = [sys.executable, "-m", "export.cli", *LIGHTFM, "--data", many, "--models", tmp_path, "--epochs", "1"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False, preexec_fn=little_room
+    )
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
@@ -133,8 +128,8 @@ def test_tags_from_files_reach_the_model_and_its_filter_and_stand_in_for_interac
     genres = [f"{item};{('Drama', 'Comedy|Odd')[item % 2]};{1990 + item % 3}" for item in range(14)]  # five are new
     items.write_text("id;genre;year\n" + "\n".join(genres) + "\n")
     users.write_text("user_id\tkind\n" + "".join(f"u{user}\t{('even', 'odd')[user % 2]}\n" for user in range(22)))
-    flags = ["--items", str(items), "--users", str(users), "--columns", "items.item=id"]
-    done = train(data, tmp_path / "models", *flags, "--features", "1.0", "--epochs", "30")
+    flags = ["--items", items, "--users", users, "--columns", "items.item=id", "--features", "1.0", "--epochs", 30]
+    done = triptych(*LIGHTFM, "--data", data, "--models", tmp_path / "models", *flags)
     assert done.returncode == 0, done.stderr
     assert f"{items} describes 9 of 9 items, and 5 that have no interactions" in done.stderr
 

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from command import triptych
 
 from export.cli.commands import app
 from serving.errors import Failure
 
 pytestmark = pytest.mark.training
 
-ROOT = Path(__file__).parents[3]
-TRIPTYCH = [sys.executable, "-m", "export.cli", "train", "lightfm", "--epochs", "2"]
+TRAIN = ("train", "lightfm", "--epochs", "2")
 
 
 @pytest.fixture
@@ -41,23 +40,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def run(*more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*TRIPTYCH, *more], cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_what_was_trained_is_published_once_there_is_room(small_disk: Path, data: Path, tmp_path: Path) -> None:
-    full = run("--data", str(data), "--models", str(small_disk / "models"))
+    full = triptych(*TRAIN, "--data", data, "--models", small_disk / "models")
     assert full.returncode == 1
     last = full.stderr.splitlines()[-1]
     assert last.startswith(f"triptych: lightfm was not published to {small_disk}/models/lightfm: ")
     assert "; what was trained is in /" in last
     kept = Path(last.split("what was trained is in ")[1].split(": ")[0])
     try:
-        again = run("--data", str(data), "--models", str(tmp_path / "models"), "--trained", str(kept))
+        again = triptych(*TRAIN, "--data", data, "--models", tmp_path / "models", "--trained", kept)
         assert again.returncode == 0, again.stderr
         assert "training lightfm" not in again.stderr
         assert (tmp_path / "models" / "lightfm" / "1").is_dir()
-        other = run("--data", str(data), "--models", str(tmp_path / "m"), "--trained", str(kept), "--seed", "7")
+        other = triptych(*TRAIN, "--data", data, "--models", tmp_path / "m", "--trained", kept, "--seed", 7)
         assert (other.returncode, f"{kept} holds lightfm " in other.stderr) == (1, True)
     finally:
         kept.unlink()
@@ -89,7 +84,7 @@ def test_a_damaged_file_of_what_was_trained_is_one_sentence(tmp_path: Path, part
 
 def test_a_full_disk_is_told_before_the_training(small_disk: Path, data: Path) -> None:
     (small_disk / "filler").write_bytes(bytes(1_200_000))
-    full = run("--data", str(data), "--models", str(small_disk / "models"))
+    full = triptych(*TRAIN, "--data", data, "--models", small_disk / "models")
     assert full.returncode == 1
     assert full.stderr.endswith(f"\ntriptych: {small_disk}/models/lightfm cannot be written: No space left on device\n")
     assert "training" not in full.stderr

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,8 @@ FILMS = [f"Film {number}" for number in range(ITEMS)]
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "export.cli", "publish", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=280, check=False)
+    with contextlib.chdir(folder):
+        return triptych("publish", *arguments)
 
 
 @pytest.fixture(scope="module")
