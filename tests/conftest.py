@@ -6,6 +6,7 @@ import fcntl
 import gc
 import os
 import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,6 +106,21 @@ def pytest_collection_modifyitems(items):
     """Begin with the files that train, which take longest: begun last, one would keep a single process busy."""
     training = {item.path for item in items if item.get_closest_marker("training")}
     items.sort(key=lambda item: item.path not in training)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Do not count the lines of what is ``untraced``, fixtures included.
+
+    Not by pytest-cov's own ``no_cover``: in a process of pytest-xdist, beneath what that pauses, another counts on.
+    """
+    counting = sys.gettrace()
+    if item.get_closest_marker("untraced"):
+        sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(counting)
 
 
 def pytest_collection_finish():

@@ -23,6 +23,8 @@ from export.publishing.twin import twin, write_twin
 from export.waist.factorized import Factorized
 from serving.contract import SIGNATURES
 
+pytestmark = pytest.mark.untraced
+
 EXACT = {"serving_default", "recommend", "recommend_within", "score"}
 
 

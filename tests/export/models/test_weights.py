@@ -12,7 +12,7 @@ from export.models.registry import MODELS as ALL
 from export.models.registry import OURS
 from export.waist.factorized import quiet
 
-pytestmark = pytest.mark.training
+pytestmark = [pytest.mark.training, pytest.mark.untraced]
 
 LIKES = 24
 """Users who have each of two items; nobody has both, and everyone has one more, so that there is something given."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from live import ask, predict
@@ -62,6 +63,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.untraced
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(
     st.sampled_from(["serving_default", "recommend", "typed", "scalar", "binary"]),

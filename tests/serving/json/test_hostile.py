@@ -34,6 +34,7 @@ def test_white_space_before_what_is_no_token_is_gone_through_once():
     assert time.thread_time() - start < 1
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     ("document", "start"),
     [

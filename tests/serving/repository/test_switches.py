@@ -11,6 +11,7 @@ import time
 import weakref
 from functools import partial
 
+import pytest
 import tensorflow as tf
 from live import ask, live, predict, process
 
@@ -61,6 +62,7 @@ def test_a_base_path_that_is_an_address_is_told_once_and_the_rest_is_served(tmp_
     assert "model far is not served: gs://bucket/far is no folder of this machine" in told[0]
 
 
+@pytest.mark.untraced
 def test_twenty_thousand_requests_over_a_switch_and_back_are_all_answered_whole(tmp_path, tiny_versions):
     base = tmp_path / "m"
     base.mkdir()
