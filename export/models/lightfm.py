@@ -45,8 +45,6 @@ def train(interactions: Interactions, config: LightFMConfig, *, seed: int, on_ep
     try:
         with np.errstate(invalid="ignore", over="ignore"):  # what comes of it is told below
             fitted = fit(
-                interactions.users.tolist(),
-                interactions.items.tolist(),
                 interactions.matrix(),
                 Settings(**_values(config, interactions), seed=seed),
                 weights=interactions.weights(config.half_life),

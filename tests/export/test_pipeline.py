@@ -122,7 +122,7 @@ def test_lightfm_ranks_every_user_as_its_own_predict_does(lightfm: Answer, data:
         learning_rate=config.learning_rate,
         max_sampled=config.max_sampled,
     )
-    fitted = fit(data.users.tolist(), data.items.tolist(), data.matrix(), settings, on_epoch=lambda _: None)
+    fitted = fit(data.matrix(), settings, on_epoch=lambda _: None)
     answer = lightfm("serving_default", {"user_id": data.users.astype(object)})
     place = {item: number for number, item in enumerate(data.items.tolist())}
     for user in range(len(data.users)):
