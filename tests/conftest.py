@@ -17,7 +17,6 @@ import pytest
 
 from export.data.interactions import Interactions
 from export.waist.factorized import Factorized, History
-from serving.contract import SIGNATURES
 
 if TYPE_CHECKING:
     from export.graph.recommender import Recommender
@@ -76,30 +75,6 @@ def tiny_model(interactions, kind):
         user_biases=biases[1] * (kind == "user_biases"),
         history=tiny_history() if kind == "history" else None,
     )
-
-
-def in_python(recommender):
-    """Ask a recommender as a session is asked, and a twin: by the name of a signature, with arrays, for arrays."""
-    import tensorflow as tf
-
-    def answer(signature, inputs):
-        found = getattr(recommender, signature)(**{n: tf.constant(v) for n, v in typed(signature, inputs).items()})
-        return {name: text(value.numpy()) for name, value in found.items()}
-
-    return answer
-
-
-def typed(signature, inputs):
-    """Empty arrays of strings keep no type of their own: tf.constant is told by a string that is there."""
-    kinds = {"string": np.str_, "int32": np.int32, "bool": np.bool_}
-    return {n: np.asarray(v, kinds[SIGNATURES[signature].inputs[n].dtype]) for n, v in inputs.items()}
-
-
-def text(values):
-    """Give strings of TensorFlow, which are bytes, as text; numbers as they are."""
-    if values.dtype != object:
-        return values
-    return np.array([name.decode() for name in values.ravel()], object).reshape(values.shape)
 
 
 def pytest_collection_modifyitems(items):

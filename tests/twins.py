@@ -1,4 +1,7 @@
-"""ONNX twins for tests: converted from any SavedModel, or written to answer the same whatever is asked."""
+"""ONNX twins for tests: converted from any SavedModel, or written to answer the same whatever is asked.
+
+Beside them how a recommender in Python is asked as they are.
+"""
 
 from __future__ import annotations
 
@@ -75,3 +78,26 @@ def write_twin(version: Path, names=tuple(SIGNATURES)) -> None:
         graph = helper.make_graph(nodes, name, infos(inputs), infos(outputs, "_out"))
         opset = helper.make_opsetid("", 18)
         onnx.save_model(helper.make_model(graph, opset_imports=[opset], ir_version=9), folder / f"{name}.onnx")
+
+
+def in_python(recommender):
+    """Ask a recommender as a session is asked, and a twin: by the name of a signature, with arrays, for arrays."""
+
+    def answer(signature, inputs):
+        found = getattr(recommender, signature)(**{n: tf.constant(v) for n, v in typed(signature, inputs).items()})
+        return {name: text(value.numpy()) for name, value in found.items()}
+
+    return answer
+
+
+def typed(signature, inputs):
+    """Empty arrays of strings keep no type of their own: tf.constant is told by a string that is there."""
+    kinds = {"string": np.str_, "int32": np.int32, "bool": np.bool_}
+    return {n: np.asarray(v, kinds[SIGNATURES[signature].inputs[n].dtype]) for n, v in inputs.items()}
+
+
+def text(values):
+    """Give strings of TensorFlow, which are bytes, as text; numbers as they are."""
+    if values.dtype != object:
+        return values
+    return np.array([name.decode() for name in values.ravel()], object).reshape(values.shape)

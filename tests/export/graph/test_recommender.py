@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import KINDS, TAGS, in_python, typed
+from conftest import KINDS, TAGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twins import in_python, typed
 
 from export.data.interactions import Interactions
 from export.graph import parts

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import in_python, tiny_model
+from conftest import tiny_model
+from twins import in_python
 
 from export.graph.recommender import Recommender
 from export.publishing.agreement import difference, session
