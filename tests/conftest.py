@@ -7,6 +7,7 @@ import gc
 import os
 import shutil
 import sys
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,17 +86,19 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    """Do not count the lines of what is ``untraced``, fixtures included.
+    """Do not count the lines of what is ``untraced``, fixtures and threads that are begun there included.
 
     Not by pytest-cov's own ``no_cover``: in a process of pytest-xdist, beneath what that pauses, another counts on.
     """
-    counting = sys.gettrace()
+    counting = sys.gettrace(), threading.gettrace()
     if item.get_closest_marker("untraced"):
         sys.settrace(None)
+        threading.settrace(None)
     try:
         return (yield)
     finally:
-        sys.settrace(counting)
+        sys.settrace(counting[0])
+        threading.settrace(counting[1])
 
 
 def pytest_collection_finish():
