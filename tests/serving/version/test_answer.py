@@ -19,7 +19,7 @@ def test_answer_asks_the_twin_without_tensorflow(version):
 
 
 def test_answer_runs_the_saved_model_where_there_is_no_twin(version):
-    result = run("inspect", str(version), "--answer", "42", "--json")
+    result = triptych("inspect", version, "--answer", "42", "--json")
     (found,) = json.loads(result.stdout)["versions"]
     assert found["answer"] == {"items": ITEMS, "scores": [10.0, 9.0, 8.0], "known": True}
 
