@@ -14,13 +14,14 @@ help:  ## what there is to make
 demo: $(READY)  ## data, three models trained and exported, served, user 42's recommendations shown
 	@$(BIN)/triptych demo
 
-# A process more than there are cores, since some tests wait, and up to four, since each takes up to 2 GB; a file of tests
-# in one of them, and one thread of arithmetic in each: with as many threads as there are cores in each, threads wait for
-# each other, and what takes 4 s alone took 20. Bytecode is kept, whatever the environment says: the tests start some two
-# hundred processes.
-PROCESSES = $(shell $(PYTHON) -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
+# Two processes more than there are cores, since some tests wait, up to four, and one for each 3 GB of memory, since each
+# takes up to 2; a file of tests in one of them, and one thread of arithmetic in each: with as many threads as there are
+# cores in each, threads wait for each other, and what takes 4 s alone took 20. Bytecode is kept, whatever the environment
+# says: the tests start some two hundred processes.
+PROCESSES = $(shell $(PYTHON) -c 'import os; memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 30; \
+	print(max(1, min(4, 2 + (os.cpu_count() or 1), memory // 3)))')
 ALONE := PYTHONDONTWRITEBYTECODE= OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1
-PYTEST = $(ALONE) $(BIN)/python -m pytest -q --dist loadfile --no-loadscope-reorder
+PYTEST = $(ALONE) $(BIN)/python -m pytest -q -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lint: style types  ## format, lint, types
 
@@ -32,18 +33,18 @@ types: $(CHECKS)
 	$(BIN)/mypy
 
 # What a change is held to before each commit: all that needs no model trained. Types are looked at beside the tests:
-# where mypy has no cache it takes half a minute, and one core.
+# where mypy has no cache it takes ten seconds, and one core.
 check: style  ## lint, and the tests that train nothing
 	@$(MAKE) --no-print-directory --jobs 2 types quick
 
 test: style  ## every check
 	@$(MAKE) --no-print-directory --jobs 2 types whole
 
-quick: $(CHECKS)  # what trains nothing waits half of its time, for servers and a browser
-	$(PYTEST) -n 4 -m "not training"
+quick: $(CHECKS)
+	$(PYTEST) -m "not training"
 
 whole: $(CHECKS)
-	$(PYTEST) -n $(PROCESSES) --cov
+	$(PYTEST) --cov
 
 screenshots: $(CHECKS)  ## the page of triptych explore and the report in a real browser, both themes, in screenshots/
 	TRIPTYCH_SCREENSHOTS=screenshots $(BIN)/python -m pytest -q tests/serving/explore tests/export/quality \

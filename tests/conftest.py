@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import threading
+from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 gc.disable()  # until the tests are collected: see pytest_collection_finish
 
 collect_ignore_glob = ["reliability/*"]  # programs, with the folder they run in on their path
+
+ROOT = Path(__file__).parents[1]
 
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 TAGS = ("genre:Comedy", "genre:Drama", "jahr:1999", "ジャンル:映画", "a,b|c", "genre:Western", "rare")
@@ -79,9 +82,18 @@ def tiny_model(interactions, kind):
 
 
 def pytest_collection_modifyitems(items):
-    """Begin with the files that train, which take longest: begun last, one would keep a single process busy."""
+    """Begin with the files that train, which take longest: begun last, one would keep a single process busy.
+
+    After them what computes alternates with what waits, files of export/ with files of serving/: each file has a place
+    from 0 to 1 among those of its package.
+    """
     training = {item.path for item in items if item.get_closest_marker("training")}
-    items.sort(key=lambda item: item.path not in training)
+    packages = defaultdict(dict)
+    for item in items:
+        files = packages[item.path.relative_to(ROOT).parts[:2]]
+        files.setdefault(item.path, len(files))
+    place = {file: number / len(files) for files in packages.values() for file, number in files.items()}
+    items.sort(key=lambda item: (item.path not in training, place[item.path]))
 
 
 @pytest.hookimpl(wrapper=True)
