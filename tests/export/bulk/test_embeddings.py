@@ -21,7 +21,6 @@ def column(path: Path, name: str) -> list[object]:
     return pq.read_table(path).column(name).to_pylist()
 
 
-@pytest.mark.untraced
 def test_the_dot_products_of_what_is_written_are_the_scores_of_the_version(tiny_version: Tiny, tmp_path: Path) -> None:
     version = tmp_path / "1"
     shutil.copytree(tiny_version.folder, version)

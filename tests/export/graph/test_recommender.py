@@ -24,8 +24,6 @@ from export.publishing.twin import twin, write_twin
 from export.waist.factorized import Factorized
 from serving.contract import SIGNATURES
 
-pytestmark = pytest.mark.untraced
-
 EXACT = {"serving_default", "recommend", "recommend_within", "score"}
 
 
@@ -122,6 +120,7 @@ def scanned(tmp_path_factory, request):
 
 
 @pytest.mark.training
+@pytest.mark.untraced
 def test_every_signature_of_a_scanned_version_answers_like_numpy_whether_or_not_rows_fall_back(scanned):
     model, interactions, recommender, found = scanned
     oracle, seen = Oracle(model, interactions).answer, Counter()

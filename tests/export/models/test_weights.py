@@ -12,7 +12,7 @@ from export.models.registry import MODELS as ALL
 from export.models.registry import OURS
 from export.waist.factorized import quiet
 
-pytestmark = [pytest.mark.training, pytest.mark.untraced]
+pytestmark = pytest.mark.training
 
 LIKES = 24
 """Users who have each of two items; nobody has both, and everyone has one more, so that there is something given."""
@@ -36,6 +36,7 @@ def lead(rows: Interactions, name: str, recipe: str, half_life: float = 0.0) -> 
     return float(scores[rows.items.tolist().index("new")] - scores[rows.items.tolist().index("old")])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", OURS)
 def test_what_weighs_more_ranks_higher(rows: Interactions, name: str) -> None:
     new = rows.items[rows.item] == "new"
@@ -44,6 +45,7 @@ def test_what_weighs_more_ranks_higher(rows: Interactions, name: str) -> None:
     assert lead(heavy, name, "tuned") > 0 > lead(light, name, "tuned")
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", OURS)
 def test_with_a_half_life_what_is_recent_ranks_higher_than_without(rows: Interactions, name: str) -> None:
     assert lead(rows, name, "tuned", half_life=10.0) > max(0.0, lead(rows, name, "tuned"))
