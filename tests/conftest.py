@@ -27,8 +27,6 @@ gc.disable()  # until the tests are collected: see pytest_collection_finish
 
 collect_ignore_glob = ["reliability/*"]  # programs, with the folder they run in on their path
 
-ROOT = Path(__file__).parents[1]
-
 USERS, ITEMS, COMPONENTS = 30, 40, 8
 TAGS = ("genre:Comedy", "genre:Drama", "jahr:1999", "ジャンル:映画", "a,b|c", "genre:Western", "rare")
 KINDS = ("plain", "item_biases", "user_biases", "history")
@@ -81,7 +79,7 @@ def tiny_model(interactions, kind):
     )
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Begin with the files that train, which take longest: begun last, one would keep a single process busy.
 
     After them what computes alternates with what waits, files of export/ with files of serving/: each file has a place
@@ -90,7 +88,7 @@ def pytest_collection_modifyitems(items):
     training = {item.path for item in items if item.get_closest_marker("training")}
     packages = defaultdict(dict)
     for item in items:
-        files = packages[item.path.relative_to(ROOT).parts[:2]]
+        files = packages[item.path.relative_to(config.rootpath).parts[:2]]
         files.setdefault(item.path, len(files))
     place = {file: number / len(files) for files in packages.values() for file, number in files.items()}
     items.sort(key=lambda item: (item.path not in training, place[item.path]))
@@ -102,10 +100,11 @@ def pytest_runtest_protocol(item):
 
     Not by pytest-cov's own ``no_cover``: in a process of pytest-xdist, beneath what that pauses, another counts on.
     """
+    if not item.get_closest_marker("untraced"):
+        return (yield)
     counting = sys.gettrace(), threading.gettrace()
-    if item.get_closest_marker("untraced"):
-        sys.settrace(None)
-        threading.settrace(None)
+    sys.settrace(None)
+    threading.settrace(None)
     try:
         return (yield)
     finally:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
+from modules import ROOT
 from scipy import sparse
 
 from lightfm_adapter.training import Settings, fit, weighed_features
@@ -19,6 +22,15 @@ def rows(*pairs: tuple[str, str]) -> sparse.coo_matrix:
     return sparse.coo_matrix((np.ones(len(pairs), np.float32), at), shape=(len(USERS), len(ITEMS)))
 
 
+WITHOUT_SKLEARN = """
+import sys
+sys.modules["sklearn"] = None
+from scipy.sparse import identity
+from lightfm_adapter.training import Settings, fit
+settings = Settings(components=2, epochs=1, learning_rate=0.1, max_sampled=5, features=0.5)
+fit(identity(3, "float32").tocoo(), settings, user_tags=[("a",)] * 3, on_epoch=print)
+"""
+
 SETTINGS = Settings(components=4, epochs=3, learning_rate=0.1, max_sampled=5, features=0.5)
 
 
@@ -32,6 +44,10 @@ def test_tags_weigh_what_they_are_told_to_and_many_as_much_as_one() -> None:
         fitted.item_features.toarray(),
         [[1, 0, 0, crime_and_drama, crime_and_drama], [0, 1, 0, 0, 0.5], [0, 0, 1, 0, 0]],
     )
+
+
+def test_a_training_imports_no_scikit_learn() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_SKLEARN], cwd=ROOT, check=True)
 
 
 def test_the_features_of_the_tags_are_those_that_lightfm_makes_of_them() -> None:

@@ -85,7 +85,9 @@ def test_no_file_of_the_current_folder_stands_before_the_standard_librarys(
     monkeypatch.delenv("PYTHONPATH", raising=False)
     if path is not None:
         monkeypatch.setenv("PYTHONPATH", path)
-    prove(copy(tiny_version, tmp_path), tiny_version.model, tiny_version.interactions)
+    version = copy(tiny_version, tmp_path)
+    prove(version, tiny_version.model, tiny_version.interactions)
+    assert check(version) is None
 
 
 def test_no_process_is_left_where_what_it_was_to_prove_was_not_written() -> None:
