@@ -135,13 +135,15 @@ def test_a_client_that_is_gone_is_noticed_at_once_and_one_that_only_ends_its_sid
         await http.drain(0)
         return left, [line for line in seen.split(b"\r\n") if line.startswith((b"HTTP", b"late"))]
 
-    def close(writer):
-        writer.close()
+    close, end = asyncio.StreamWriter.close, asyncio.StreamWriter.write_eof
 
-    def end(writer):
-        writer.write_eof()
+    async def all_at_once():
+        return await asyncio.gather(
+            gone(request(), close, seconds=20), gone(request(), end), gone(request(version=b"1.0"), end)
+        )
 
     answer = [b"HTTP/1.1 200 OK", b"late"]
-    assert uvloop.run(gone(request(), close, seconds=20)) == (True, [])
-    assert uvloop.run(gone(request(), end)) == (False, [b"HTTP/1.1 100 Continue", *answer])
-    assert uvloop.run(gone(request(version=b"1.0"), end)) == (False, answer)
+    first, second, third = uvloop.run(all_at_once())
+    assert first == (True, [])
+    assert second == (False, [b"HTTP/1.1 100 Continue", *answer])
+    assert third == (False, answer)
