@@ -96,7 +96,7 @@ class StandIn:
 def stand_in() -> Iterator[StandIn]:
     server = StandIn()
     rest = http.server.ThreadingHTTPServer(("127.0.0.1", 0), rest_handler(server))
-    rest.daemon_threads = True
+    rest.socket.listen(128)  # of more clients at once than the five it would hold, some come a second later
     threading.Thread(target=rest.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     rpc = grpc.server(futures.ThreadPoolExecutor(max_workers=4))
     rpc.add_generic_rpc_handlers([grpc_handler(server)])

@@ -17,6 +17,11 @@ from serving.cli.commands import app
 from serving.errors import Failure
 
 
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.05)
+
+
 @pytest.fixture
 def server():
     with stand_in() as server:
