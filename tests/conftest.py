@@ -79,18 +79,18 @@ def tiny_model(interactions, kind):
     )
 
 
-def pytest_collection_modifyitems(config, items):
+def pytest_collection_modifyitems(items):
     """Begin with the files that train, which take longest: begun last, one would keep a single process busy.
 
-    After them what computes alternates with what waits, files of export/ with files of serving/: each file has a place
-    from 0 to 1 among those of its package.
+    After them those of a folder are spread over the whole run, for what waits lies together, and what computes does;
+    from the last to the first, for the longest of them stand late in the alphabet.
     """
     training = {item.path for item in items if item.get_closest_marker("training")}
-    packages = defaultdict(dict)
+    folders = defaultdict(dict)
     for item in items:
-        files = packages[item.path.relative_to(config.rootpath).parts[:2]]
+        files = folders[item.path.parent]
         files.setdefault(item.path, len(files))
-    place = {file: number / len(files) for files in packages.values() for file, number in files.items()}
+    place = {file: -number / len(files) for files in folders.values() for file, number in files.items()}
     items.sort(key=lambda item: (item.path not in training, place[item.path]))
 
 
