@@ -19,6 +19,7 @@ from serving.errors import Failure
 
 @pytest.fixture(autouse=True)
 def brief(monkeypatch):
+    """Warm up for no longer than these tests need: at full speed it takes both cores, and says nothing here."""
     monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.05)
 
 
