@@ -60,6 +60,10 @@ def main() -> None:
     except ModuleNotFoundError as error:  # who only asks a server has neither extra
         print(f"triptych: {not_installed(error.name or str(error))}", file=sys.stderr)
         sys.exit(1)
+    except Exception:
+        if not interrupt.asked():
+            raise
+        sys.exit("Aborted!")  # what TensorFlow made of Ctrl-C; click says the same of KeyboardInterrupt
 
 
 def job(command: Callable[..., None]) -> Callable[..., None]:

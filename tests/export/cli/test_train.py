@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import triptych
+from command import run, triptych
 
 from export import forecast
 from export.data import reading
@@ -144,3 +144,44 @@ def test_tags_from_files_reach_the_model_and_its_filter_and_stand_in_for_interac
         for new, liked in {"u20": even, "u21": odd}.items():  # of whom there is nothing but a tag
             (ranked,) = client.recommend([new], k=len(liked))
             assert (ranked.known, set(ranked.items)) == (True, liked)
+
+
+PRESSED = """
+import os, signal
+from dataclasses import replace
+from export.models.registry import MODELS
+
+lightfm = MODELS["lightfm"]
+
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def called(value):
+    os.kill(os.getpid(), signal.SIGINT)
+    return value
+
+def train(*arguments, **named):
+    import tensorflow as tf
+    MOMENT
+    return lightfm.train(*arguments, **named)
+
+MODELS["lightfm"] = replace(lightfm, train=train)
+"""
+"""For the process of the command: Ctrl-C comes at a moment where KeyboardInterrupt is not what comes out."""
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param("Finalized()", id="dropped"),
+        pytest.param("tf.py_function(called, [1], tf.int32)", id="another error"),
+    ],
+)
+def test_ctrl_c_that_gets_lost_in_tensorflow_ends_the_command(ratings: Path, tmp_path: Path, moment: str) -> None:
+    press = PRESSED.replace("MOMENT", moment)
+    done = run(*LIGHTFM, "--data", str(ratings), "--models", str(tmp_path / "models"), before=press)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "Aborted!"
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "models/lightfm/1").exists()
