@@ -31,8 +31,8 @@ SCREENSHOTS = os.environ.get("TRIPTYCH_SCREENSHOTS")
 
 
 def executable() -> str | None:
-    """Find Chromium: named in the environment, or by a usual name on the path."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    """Find Chromium: named in the environment, or by a usual name on the path; first what has no window to draw."""
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return os.environ.get("CHROMIUM") or next((found for found in map(shutil.which, names) if found), None)
 
 
@@ -41,7 +41,7 @@ def chromium() -> Iterator[Browser]:
     """Start it without a screen; skip where there is none."""
     path = executable()
     if path is None:
-        pytest.skip("no Chromium: install it (Debian: apt-get install chromium) or name it in CHROMIUM")
+        pytest.skip("no Chromium: install it (Debian: apt-get install chromium-headless-shell) or name it in CHROMIUM")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
