@@ -13,6 +13,12 @@ from export.publishing.agreement import difference, session
 from serving.errors import Failure
 
 
+@pytest.fixture(scope="module")
+def reloaded(tiny_version):
+    with session(tiny_version.folder) as answer:
+        yield answer
+
+
 @pytest.mark.parametrize(
     ("signature", "inputs", "message"),
     [
@@ -23,11 +29,10 @@ from serving.errors import Failure
         ("score", {"user_id": ["1", "2"], "item": ["x"]}, "all inputs must have the same number of rows"),
     ],
 )
-def test_what_cannot_be_answered_is_refused_in_one_sentence(signature, inputs, message, tiny_version):
-    with session(tiny_version.folder) as answer:
-        for ask in (answer, in_python(tiny_version.recommender)):
-            with pytest.raises(tf.errors.InvalidArgumentError, match=rf"assertion failed: \[{message}\]\n"):
-                ask(signature, inputs)
+def test_what_cannot_be_answered_is_refused_in_one_sentence(signature, inputs, message, tiny_version, reloaded):
+    for ask in (reloaded, in_python(tiny_version.recommender)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=rf"assertion failed: \[{message}\]\n"):
+            ask(signature, inputs)
 
 
 BAD_K = {
@@ -40,11 +45,10 @@ BAD_K = {
 
 @pytest.mark.parametrize("bad", [0, -1, -(2**31)])
 @pytest.mark.parametrize("signature", BAD_K)
-def test_a_bad_k_fails_nobody_beside_it_in_a_session(signature, bad, tiny_version):
+def test_a_bad_k_fails_nobody_beside_it_in_a_session(signature, bad, reloaded):
     inputs = {name: np.array(values) for name, values in BAD_K[signature].items()}
-    with session(tiny_version.folder) as answer:
-        batch = answer(signature, inputs | {"k": np.array([3, bad, 2], np.int32)})
-        alone = answer(signature, {n: v[[0, 2]] for n, v in inputs.items()} | {"k": np.array([3, 2], np.int32)})
+    batch = reloaded(signature, inputs | {"k": np.array([3, bad, 2], np.int32)})
+    alone = reloaded(signature, {n: v[[0, 2]] for n, v in inputs.items()} | {"k": np.array([3, 2], np.int32)})
     assert difference(alone, {name: values[[0, 2]] for name, values in batch.items()}) is None
     assert batch["item"][1].tolist() == ["", "", ""]
     assert batch["score"][1].tolist() == [np.finfo(np.float32).min] * 3
