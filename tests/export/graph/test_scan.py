@@ -1,6 +1,7 @@
 """The scanning index: numpy's answers to the last bit where products are exact, whatever rules an item out."""
 
 from collections import Counter
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -139,7 +140,7 @@ def test_rows_that_the_bound_cannot_prove_fall_back_and_are_answered_like_numpy(
 def test_a_rows_answer_is_the_same_bits_whoever_else_is_in_the_batch(trained):
     index, _, like, unlike = trained
     among = np.concatenate([like, unlike])
-    rank = tf.function(index.rank, input_signature=[tf.TensorSpec([None, D + EXTRA]), tf.TensorSpec([], tf.int32)])
+    rank = tf.function(index.rank, [tf.TensorSpec([None, D + EXTRA]), tf.TensorSpec([], tf.int32)], autograph=False)
     for k in (1, 5, index.most):
         alone = [rank(tf.constant(query[None]), tf.constant(k)) for query in among]
         for rows in (np.arange(40), np.arange(40)[::-1], np.arange(10, 25)):  # some of each fall back
@@ -152,12 +153,16 @@ def test_a_rows_answer_is_the_same_bits_whoever_else_is_in_the_batch(trained):
                 assert np.array_equal(beside[place, :k], alone[row][0][0])
 
 
+@cache
+def one_each(items):
+    users = [f"user {place % 50:02}" for place in range(items)]
+    return Interactions.from_ids(users, [f"item {place:06}" for place in range(items)])
+
+
 def model(vectors, rng):
-    users, items = rng.standard_normal((50, vectors.shape[1]), dtype=np.float32), len(vectors)
-    names = [f"item {place:06}" for place in range(items)]
-    interactions = Interactions.from_ids([f"user {place % 50:02}" for place in range(items)], names)
-    biases = np.zeros(items, np.float32), np.zeros(50, np.float32)
-    return Factorized(user_vectors=users, vectors=vectors, item_biases=biases[0], user_biases=biases[1]), interactions
+    users, biases = rng.standard_normal((50, vectors.shape[1]), dtype=np.float32), np.zeros(len(vectors), np.float32)
+    made = Factorized(user_vectors=users, vectors=vectors, item_biases=biases, user_biases=biases[:50])
+    return made, one_each(len(vectors))
 
 
 def test_vectors_like_trained_ones_are_scanned_and_others_and_few_are_not():
