@@ -13,6 +13,8 @@ import pytest
 from command import triptych
 from standin import ITEMS, stand_in
 
+from serving.bench import load_generator
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -109,7 +111,8 @@ def test_an_address_that_is_none_is_one_sentence_at_once(arguments, given):
     assert re.fullmatch(rf"triptych: server '{re.escape(given)}', expected http://HOST:PORT[^\n]*\n", refused.stderr)
 
 
-def test_a_password_in_an_address_is_shown_nowhere(server, tmp_path):
+def test_a_password_in_an_address_is_shown_nowhere(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.05)
     secret, away = server.rest.replace("//", "//me:secret@"), "http://me:secret@127.0.0.1:1"
     (tmp_path / "m" / "1").mkdir(parents=True)
     (tmp_path / "m" / "1" / "saved_model.pb").touch()
