@@ -58,7 +58,7 @@ def test_labels_move_under_a_running_server_with_load_and_no_request_fails(tiny_
 
     def ask(server: str) -> None:
         with Client(server, model="tiny", label="stable", timeout=60) as client:
-            while not done.is_set():
+            while not done.wait(0.001):
                 try:
                     answers[0] += len(client.top(["1"]))
                 except Failure as failure:
