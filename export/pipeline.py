@@ -135,6 +135,7 @@ def export(
         with prover() as hold:
             version = publish(models / origin.model, write=write_it, prove=prove_it, keep=keep, config=config)
     except (OSError, tf.errors.OpError) as error:  # a full disk is no OSError in TensorFlow's writer, and of many kinds
+        interrupt.check()  # of Ctrl-C, too, TensorFlow makes such an error
         said = getattr(error, "strerror", None) or f"TensorFlow could not write it: {str(error).splitlines()[0]}"
         raise Failure(
             f"{origin.model} was not published to {models / origin.model}: {said}; {_kept(model, interactions, origin)}"

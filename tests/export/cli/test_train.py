@@ -161,6 +161,10 @@ def called(value):
     os.kill(os.getpid(), signal.SIGINT)
     return value
 
+def write(instead):
+    from export import pipeline
+    pipeline.write = instead
+
 def train(*arguments, **named):
     import tensorflow as tf
     MOMENT
@@ -176,6 +180,7 @@ MODELS["lightfm"] = replace(lightfm, train=train)
     [
         pytest.param("Finalized()", id="dropped"),
         pytest.param("tf.py_function(called, [1], tf.int32)", id="another error"),
+        pytest.param("write(lambda *_: tf.py_function(called, [1], tf.int32))", id="an error like that of a full disk"),
     ],
 )
 def test_ctrl_c_that_gets_lost_in_tensorflow_ends_the_command(ratings: Path, tmp_path: Path, moment: str) -> None:
