@@ -16,7 +16,7 @@ _asked = threading.Event()
 
 
 def listen() -> None:
-    """Keep in mind from now on that Ctrl-C was pressed."""
+    """Keep in mind from now on that Ctrl-C was pressed, and show no exception that is dropped after it."""
     signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _dropped
 

@@ -63,7 +63,7 @@ def main() -> None:
     except Exception:
         if not interrupt.asked():
             raise
-        sys.exit("Aborted!")  # what TensorFlow made of Ctrl-C; click says the same of KeyboardInterrupt
+        sys.exit("\nAborted!")  # what TensorFlow made of Ctrl-C, as click says it: below the ^C that a terminal shows
 
 
 def job(command: Callable[..., None]) -> Callable[..., None]:

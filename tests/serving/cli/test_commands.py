@@ -112,7 +112,7 @@ def test_an_address_that_is_none_is_one_sentence_at_once(arguments, given):
 
 
 def test_a_password_in_an_address_is_shown_nowhere(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.05)
+    monkeypatch.setattr(load_generator, "WARMUP_SECONDS", 0.05)  # a load at full speed says nothing here
     secret, away = server.rest.replace("//", "//me:secret@"), "http://me:secret@127.0.0.1:1"
     (tmp_path / "m" / "1").mkdir(parents=True)
     (tmp_path / "m" / "1" / "saved_model.pb").touch()

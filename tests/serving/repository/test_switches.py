@@ -98,12 +98,13 @@ def hammer(where, body, times, seen):
     By hand: http.client takes as long for a request as the server does.
     """
     head = f"POST /v1/models/m:predict HTTP/1.1\r\nHost: {where.host}\r\nContent-Length: {len(body)}\r\n\r\n"
+    request = (head + body).encode()
     with (
         socket.create_connection((where.host, where.rest_port), 20) as connection,
         connection.makefile("rb") as replies,
     ):
         for _ in range(times):
-            connection.sendall((head + body).encode())
+            connection.sendall(request)
             status = replies.readline()
             fields = dict(line.lower().split(b": ", 1) for line in iter(replies.readline, b"\r\n"))
             answer = replies.read(int(fields[b"content-length"]))
